@@ -1,0 +1,46 @@
+"""What the checks found in one message."""
+
+from dataclasses import dataclass
+
+from mailcordon.mail.category import Category, Major
+from mailcordon.mail.part import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact that puts the message into a contents category."""
+
+    category: Category
+    name: str
+    """What was found: signature name, rule name, or the kind of limit."""
+    source: str
+    """Which check and scanner found it, e.g. `clamd`."""
+    part: Part | None = None
+    """The part it was found in; None for the message as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpamScore:
+    """Result of the spam scanners, before any per-recipient points."""
+
+    score: float
+    tests: tuple[tuple[str, float | None], ...] = ()
+    """Name and points of each test that hit; points None where the engine does not tell them."""
+    autolearn: str | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything the checks have to say about one message."""
+
+    found: tuple[Finding, ...] = ()
+    spam: SpamScore | None = None
+    """None when no spam check was made (log: `Hits: -`)."""
+    virus_checked: bool = False
+    """A virus scanner gave a verdict; earns the `X-Virus-Scanned` field."""
+
+    @property
+    def virus_names(self) -> tuple[str, ...]:
+        """Names of all viruses found, in order, without repeats."""
+        return tuple(dict.fromkeys(f.name for f in self.found if f.category.major is Major.VIRUS))

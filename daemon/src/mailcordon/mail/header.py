@@ -1,0 +1,88 @@
+"""The header section of a message, by octets, and the edits that may be made to it.
+
+Parsing never fails: what does not look like a field is kept as it is (design rule 3: bytes are sacred).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+_END_OF_HEADER = re.compile(rb"\r?\n\r?\n|\A\r?\n")
+_FIELD_START = re.compile(rb"^([!-9;-~]+)[ \t]*:", re.MULTILINE)
+_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderField:
+    """One field: its name as written, and its body unfolded, without the line end."""
+
+    name: str
+    body: bytes
+    start: int
+    end: int
+    """Offsets in the message, the line end included."""
+
+    @property
+    def text(self) -> str:
+        """The body as text for display and matching; undecodable octets become escapes."""
+        return self.body.decode("utf-8", "surrogateescape").strip()
+
+
+class HeaderSection:
+    """The fields of a message in order. `octets` end with the line end of the last field."""
+
+    def __init__(self, octets: bytes, body_start: int) -> None:
+        self.octets = octets
+        self.body_start = body_start
+        """Offset of the first octet of the body in the message."""
+
+    @classmethod
+    def of(cls, message: bytes | memoryview) -> "HeaderSection":
+        """Find and hold the header section of `message`. A message without an empty line is all header."""
+        # re works on any buffer, so that a large mapped file is not copied to find its header.
+        match = _END_OF_HEADER.search(message)
+        if match is None:
+            return cls(bytes(message), len(message))
+        if match.start() == 0 and match.group() in (b"\n", b"\r\n"):
+            return cls(b"", match.end())
+        first_line_end = 2 if match.group().startswith(b"\r") else 1
+        return cls(bytes(message[: match.start() + first_line_end]), match.end())
+
+    @cached_property
+    def fields(self) -> tuple[HeaderField, ...]:
+        """All fields, top to bottom."""
+        return tuple(self._split())
+
+    def _split(self) -> Iterator[HeaderField]:
+        starts = list(_FIELD_START.finditer(self.octets))
+        for match, following in zip(starts, [*starts[1:], None], strict=True):
+            end = following.start() if following else len(self.octets)
+            body = _FOLD.sub(b"", self.octets[match.end() : end]).rstrip(b"\r\n")
+            yield HeaderField(match.group(1).decode("ascii"), body, match.start(), end)
+
+    def all(self, name: str) -> list[HeaderField]:
+        """Every field of that name, top to bottom; names match without regard to case."""
+        wanted = name.lower()
+        return [field for field in self.fields if field.name.lower() == wanted]
+
+    def first(self, name: str) -> HeaderField | None:
+        """The topmost field of that name."""
+        return next(iter(self.all(name)), None)
+
+    def text(self, name: str) -> str | None:
+        """Body of the topmost field of that name as text, None if there is none."""
+        field = self.first(name)
+        return field.text if field else None
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderEdits:
+    """How one recipient's copy differs from the original. Recipients with equal edits share a transaction (B7.07)."""
+
+    prepend: tuple[tuple[str, str], ...] = ()
+    """Name and body of the new fields, topmost first; bodies may hold `\\n` where they are to be folded."""
+    remove: frozenset[str] = frozenset()
+    """Lower-case names whose every occurrence goes."""
+    subject_prefix: str | None = None
+    """Text put in front of the subject."""

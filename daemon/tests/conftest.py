@@ -1,0 +1,92 @@
+"""Fixtures for every room: settings and messages made by hand, no files of the host involved."""
+
+import os
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailcordon.config import load as config_load
+from mailcordon.config.settings import Settings
+from mailcordon.mail.envelope import Envelope, Recipient, Session
+from mailcordon.mail.header import HeaderSection
+from mailcordon.mail.ids import new_mail_id
+from mailcordon.mail.message import Mail
+
+pytest_plugins = ["servers"]
+
+
+class MemoryContent:
+    """A message in memory, with a descriptor made when asked for."""
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+        self._descriptor: int | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self._octets)
+
+    def view(self) -> memoryview:
+        return memoryview(self._octets)
+
+    def fileno(self) -> int:
+        if self._descriptor is None:
+            self._descriptor = os.memfd_create("test-message")
+            os.write(self._descriptor, self._octets)
+        return self._descriptor
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> Callable[..., Settings]:
+    """Settings as packaged, with a host name and directories of the test, and whatever is overridden."""
+
+    def make(**overrides: Any) -> Settings:
+        values, _ = config_load.merge(config_load.fragments(config_load.packaged_directory(), []), [])
+        settings = Settings.model_validate(
+            {**values, "myhostname": "gate.example.test", "MYHOME": str(tmp_path), **overrides}
+        )
+        for directory in (settings.TEMPBASE, settings.QUARANTINEDIR):
+            directory.mkdir(exist_ok=True, parents=True)
+        return settings
+
+    return make
+
+
+@pytest.fixture
+def make_mail() -> Iterable[Callable[..., Mail]]:
+    """A `Mail` of the given octets, sender and recipients; its content is closed after the test."""
+    made: list[Mail] = []
+
+    def make(
+        octets: bytes,
+        *,
+        sender: str = "alice@sender.example",
+        recipients: Iterable[str | Recipient] = ("bob@example.test",),
+        session: Session | None = None,
+    ) -> Mail:
+        mail = Mail(
+            log_id="04711-01",
+            mail_id=new_mail_id(),
+            received_at=datetime.now().astimezone(),
+            session=session or Session(),
+            envelope=Envelope(
+                sender=sender,
+                recipients=tuple(r if isinstance(r, Recipient) else Recipient(r) for r in recipients),
+            ),
+            header=HeaderSection.of(octets),
+            content=MemoryContent(octets),
+        )
+        made.append(mail)
+        return mail
+
+    yield make
+    for mail in made:
+        mail.content.close()
