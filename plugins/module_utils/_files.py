@@ -61,7 +61,8 @@ def replace_file(module, path, before, after, new_file_mode=None, mask=None):
         attributes = module.load_file_common_arguments(module.params, path=path)
         attribute_diff = {}
         result["changed"] = module.set_fs_attributes_if_different(attributes, result["changed"], attribute_diff)
-        if attribute_diff:
+        # For a new file the attributes are part of what was created, not a change of their own.
+        if attribute_diff and before is not None:
             result["diff"].append(attribute_diff)
     return result
 
