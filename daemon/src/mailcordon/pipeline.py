@@ -1,6 +1,6 @@
 """The order in which a message walks through the rooms; nothing else knows it.
 
-    receive -> unpack -> check -> judge -> act -> reply
+receive -> unpack -> check -> judge -> act -> reply
 """
 
 import asyncio

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mailcordon.config.settings import Settings
+from mailcordon.config.settings import Settings, derive
 from mailcordon.errors import ConfigError
 
 ADMIN_DIRECTORY = Path("/etc/mailcordon/conf.d")
@@ -28,9 +28,13 @@ class Configuration:
     files: tuple[Path, ...]
     """Every fragment that was read, in order (features 5.01: logged at start)."""
     values: Mapping[str, Any]
-    """The merged values as written."""
+    """The merged values as written, and those that follow from them."""
     origins: Mapping[str, Path]
     """For each key (dotted path) the fragment that set it last."""
+
+    def effective(self) -> list[tuple[str, Any]]:
+        """Every setting in force with its value as it would be written, by name."""
+        return sorted(self.values.items())
 
 
 def packaged_directory() -> Path:
@@ -49,6 +53,7 @@ def load(admin_directories: Sequence[Path] = (ADMIN_DIRECTORY,)) -> Configuratio
     ]
     values, origins = merge(files, problems)
     values.setdefault("myhostname", socket.getfqdn())
+    values = derive(values)
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:

@@ -1,7 +1,8 @@
 """All settings, with amavisd's own names, without sigil and `_maps` (contracts B19, features chapter 5)."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -126,24 +127,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _derive(cls, raw: object) -> object:
-        """Settings that follow from others once all fragments are merged (features 5.24: no ordering trap)."""
-        if not isinstance(raw, dict):
-            return raw
-        values = dict(raw)
-        hostname = values.get("myhostname")
-        if isinstance(hostname, str):
-            values.setdefault("mydomain", hostname.partition(".")[2] or hostname)
-        domain = values.get("mydomain")
-        if isinstance(domain, str):
-            values.setdefault("local_domains", [f".{domain}"])
-            values.setdefault("X_HEADER_LINE", f"{values.get('myproduct_name')} at {domain}")
-        home = values.get("MYHOME")
-        if isinstance(home, str):
-            values.setdefault("TEMPBASE", f"{home}/tmp")  # noqa: S108 - our own directory, not the system's
-            values.setdefault("QUARANTINEDIR", f"{home}/virusmails")
-        if isinstance(values.get("inet_socket_port"), int):
-            values["inet_socket_port"] = [values["inet_socket_port"]]
-        return values
+        return derive(raw) if isinstance(raw, dict) else raw
 
     @field_validator("myhostname")
     @classmethod
@@ -156,3 +140,22 @@ class Settings(BaseModel):
     def message_size_limit(self) -> int:
         """The size limit in force, octets; 0 for none (B6.06)."""
         return max(self.smtpd_message_size_limit, 64 * 1024) if self.smtpd_message_size_limit else 0
+
+
+def derive(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the settings that follow from others, once all fragments are merged (features 5.24: no ordering trap)."""
+    derived = dict(values)
+    hostname = derived.get("myhostname")
+    if isinstance(hostname, str):
+        derived.setdefault("mydomain", hostname.partition(".")[2] or hostname)
+    domain = derived.get("mydomain")
+    if isinstance(domain, str):
+        derived.setdefault("local_domains", [f".{domain}"])
+        derived.setdefault("X_HEADER_LINE", f"{derived.get('myproduct_name')} at {domain}")
+    home = derived.get("MYHOME")
+    if isinstance(home, str):
+        derived.setdefault("TEMPBASE", f"{home}/tmp")  # noqa: S108 - our own directory, not the system's
+        derived.setdefault("QUARANTINEDIR", f"{home}/virusmails")
+    if isinstance(derived.get("inet_socket_port"), int):
+        derived["inet_socket_port"] = [derived["inet_socket_port"]]
+    return derived

@@ -1,0 +1,19 @@
+"""The `mailcordon` command."""
+
+import click
+
+from mailcordon import __version__
+from mailcordon.cli.check_config import check_config
+from mailcordon.cli.scan import scan
+from mailcordon.cli.serve import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="mailcordon")
+def main() -> None:
+    """Mail filter between Postfix, ClamAV and SpamAssassin."""
+
+
+main.add_command(serve)
+main.add_command(check_config)
+main.add_command(scan)

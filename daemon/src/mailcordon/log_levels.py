@@ -1,0 +1,4 @@
+"""The one log level of amavisd that Python does not know (B8.01)."""
+
+NOTICE = 25
+"""amavisd's level 0: the main log entry and what an administrator should see. Between Python's INFO and WARNING."""

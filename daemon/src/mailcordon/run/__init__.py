@@ -1,0 +1,1 @@
+"""The running daemon: supervisor, workers, sockets, log."""

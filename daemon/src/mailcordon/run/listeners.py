@@ -1,0 +1,89 @@
+"""The listening sockets: inherited from the service manager, or bound by the daemon itself."""
+
+import os
+import socket
+from collections.abc import Iterable
+
+from mailcordon.config.settings import Settings
+from mailcordon.errors import StartupError
+from mailcordon.run.service_manager import inherited_sockets
+
+BACKLOG = 511
+
+Address = tuple[str, int]
+
+
+class Listeners:
+    """Owns the listening sockets over reloads. Sockets from the service manager are kept as they are."""
+
+    def __init__(self) -> None:
+        self._inherited = inherited_sockets(os.environ)
+        self._bound: dict[Address, socket.socket] = {}
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """All listening sockets in use."""
+        return self._inherited or list(self._bound.values())
+
+    def open(self, settings: Settings) -> None:
+        """Listen where `settings` say; a no-op for what is open already.
+
+        Raises StartupError, with nothing changed, when an address cannot be bound.
+        """
+        if self._inherited:
+            return
+        fresh: dict[Address, socket.socket] = {}
+        try:
+            for address in self._wanted(settings):
+                if address not in self._bound:
+                    fresh[address] = _bind(address)
+        except StartupError:
+            _close_all(fresh.values())
+            raise
+        self._bound.update(fresh)
+
+    def close_others(self, settings: Settings) -> None:
+        """Close sockets that `settings` no longer name; called once no new worker needs them."""
+        if self._inherited:
+            return
+        wanted = set(self._wanted(settings))
+        for address in [address for address in self._bound if address not in wanted]:
+            self._bound.pop(address).close()
+
+    def close(self) -> None:
+        """Close every socket."""
+        _close_all((*self._inherited, *self._bound.values()))
+
+    def __str__(self) -> str:
+        return ", ".join(str(_name(listener)) for listener in self.sockets)
+
+    @staticmethod
+    def _wanted(settings: Settings) -> list[Address]:
+        return [(settings.inet_socket_bind, port) for port in settings.inet_socket_port]
+
+
+def _bind(address: Address) -> socket.socket:
+    host, port = address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise StartupError(
+            f"cannot listen on {host} port {port}: {error.strerror}; "
+            "see inet_socket_bind and inet_socket_port, and `ss -ltnp` for who has it"
+        ) from None
+    return listener
+
+
+def _name(listener: socket.socket) -> str:
+    name = listener.getsockname()
+    return name if isinstance(name, str) else f"[{name[0]}]:{name[1]}"
+
+
+def _close_all(sockets: Iterable[socket.socket]) -> None:
+    for listener in sockets:
+        listener.close()
