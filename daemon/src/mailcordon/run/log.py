@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 from mailcordon.config.settings import Settings
 from mailcordon.errors import StartupError
@@ -26,6 +27,10 @@ _THRESHOLDS = {-3: logging.CRITICAL, -2: logging.ERROR, -1: logging.WARNING, 0: 
 def threshold(log_level: int) -> int:
     """The lowest Python level that is logged at amavisd's `log_level`."""
     return logging.DEBUG if log_level > 2 else _THRESHOLDS[min(log_level, 1)]
+
+
+_PRIORITIES = {NOTICE: "NOTICE"}
+"""Level names that the syslog handler maps to a priority and that Python does not give itself."""
 
 
 class LineFormatter(logging.Formatter):
@@ -65,20 +70,19 @@ def split_line(line: str) -> Iterator[str]:
 class SyslogHandler(logging.handlers.SysLogHandler):
     """Writes to the local syslog socket, long lines in pieces."""
 
+    priority_map: ClassVar[dict[str, str]] = {**logging.handlers.SysLogHandler.priority_map, "NOTICE": "notice"}
+
     def __init__(self, address: str, facility: int, ident: str) -> None:
         super().__init__(address, facility=facility)
         self.ident = ident
         self.append_nul = False
         self._lines = LineFormatter()
 
-    def mapPriority(self, levelName: str) -> str:  # noqa: N802, N803 - names of the base class
-        """The syslog priority of a Python level (features 16.05)."""
-        return "notice" if levelName == "NOTICE" else super().mapPriority(levelName)
-
     def emit(self, record: logging.LogRecord) -> None:
         """Send the record as one or more datagrams."""
         for piece in split_line(self._lines.format(record)):
             line = copy.copy(record)
+            line.levelname = _PRIORITIES.get(record.levelno, record.levelname)
             line.msg, line.args, line.exc_info, line.exc_text = piece, None, None, None
             super().emit(line)
 
@@ -133,7 +137,6 @@ def logging_to(handler: logging.Handler, level: int, *, queued: bool) -> Iterato
 
     With `queued`, a thread of its own does the writing: a slow log must not hold up the event loop.
     """
-    logging.addLevelName(NOTICE, "NOTICE")
     root = logging.getLogger()
     listener = None
     front = handler
