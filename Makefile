@@ -1,0 +1,72 @@
+# Two commands do it all on a fresh Debian machine: `make demo` and `make test`.
+# Each target brings what it needs and says so; run as root, or as a user with sudo who may use Docker.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export MOLECULE_GLOB := molecule/*/molecule.yml
+
+STEPS = .venv/bin/python .ci/steps.py
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+.PHONY: setup
+setup: ## Install all that the other targets need
+	@.ci/setup tools servers engine
+
+.PHONY: tools
+tools:
+	@.ci/setup tools
+
+.PHONY: demo
+demo: tools ## Provision a mail host in a container and show what becomes of clean, infected and spam mail
+	@.ci/setup engine
+	@.venv/bin/python molecule/demo/run.py
+
+.PHONY: demo-clean
+demo-clean: tools ## Remove the host of `make demo`
+	@molecule destroy -s demo
+
+.PHONY: test
+test: setup ## Run everything that continuous integration runs
+	@$(STEPS) test
+
+.PHONY: lint
+lint: tools ## ruff, mypy --strict, yamllint, ansible-lint, role READMEs
+	@$(STEPS) lint
+
+.PHONY: unit
+unit: tools ## Tests of the roles' definitions
+	@$(STEPS) unit
+
+.PHONY: daemon-test
+daemon-test: tools ## Tests of the daemon, with real clamd and spamd
+	@.ci/setup servers
+	@$(STEPS) daemon
+
+.PHONY: sanity
+sanity: tools ## ansible-test sanity and units of the collection
+	@$(STEPS) sanity
+
+.PHONY: molecule
+molecule: tools ## Whole hosts: Debian 12 and 13, from bare to filtering
+	@.ci/setup engine
+	@$(STEPS) molecule
+
+.PHONY: test-all
+test-all: setup ## `make test`, then every further scenario and the long tests
+	@$(STEPS) test-all
+
+.PHONY: lock
+lock: tools ## Pin requirements-dev.in anew
+	@uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command 'make lock' requirements-dev.in -o requirements-dev.txt
+
+.PHONY: clean
+clean: ## Remove test hosts and all that was built here
+	@if command -v molecule >/dev/null && docker info >/dev/null 2>&1; then molecule reset 2>/dev/null; molecule destroy --all; fi
+	@rm -rf build .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible .cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
