@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailcordon.act.dispatch import Actor
+from mailcordon.check.base import ScannerState
 from mailcordon.check.registry import Checks
 from mailcordon.config.policy import Policy, is_originating, policies_for
 from mailcordon.config.settings import Settings
@@ -16,7 +17,7 @@ from mailcordon.mail.finding import Findings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.part import Part
 from mailcordon.mail.verdict import Outcome, Verdict
-from mailcordon.unpack.structure import Limits, Structure, split
+from mailcordon.unpack import Limits, Structure, split
 
 SPLIT_IN_THREAD_FROM = 256 * 1024
 """Octets from which on splitting could hold up the event loop for more than about a millisecond."""
@@ -48,7 +49,7 @@ class Pipeline:
         structure = await self._structure(mail)
         found = await self._checks.run(mail, structure.root, policies)
         findings = Findings((*structure.findings, *found.found), found.spam, found.virus_checked)
-        verdicts = judge(mail, findings, policies, self._settings, originating=originating)
+        verdicts = judge(mail, findings, policies, self._settings)
         return Inspection(structure.root, findings, policies, verdicts, originating)
 
     async def process(self, mail: Mail) -> tuple[Inspection, Outcome]:
@@ -57,8 +58,8 @@ class Pipeline:
         outcome = await self._actor.act(mail, inspection.findings, inspection.verdicts, inspection.policies)
         return inspection, outcome
 
-    async def discover(self) -> Sequence[str]:
-        """Ask every scanner whether it is there; one line about each for the log (features 7.02)."""
+    async def discover(self) -> Sequence[ScannerState]:
+        """Ask every scanner whether it is there; one line about each goes to the log (features 7.02)."""
         return await self._checks.ready()
 
     async def close(self) -> None:

@@ -1,0 +1,100 @@
+"""What a check is, and what a scanner behind a check is."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mailcordon.config.policy import Policy
+from mailcordon.errors import ScannerError
+from mailcordon.mail.content import Content
+from mailcordon.mail.finding import Finding, Findings, SpamScore
+from mailcordon.mail.message import Mail
+from mailcordon.mail.part import Part
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerState:
+    """Whether a configured scanner answers (features 7.02)."""
+
+    name: str
+    tier: str
+    """`primary` or `secondary` virus scanner, or `spam`."""
+    address: str
+    failure: str | None = None
+    """Why it does not answer, one line; None when it does."""
+
+    def __str__(self) -> str:
+        """The line for the log that operators look for at start (B8.08)."""
+        if self.failure is not None:
+            return f"No answer from {self.tier} scanner {self.name}: {self.failure}"
+        if self.tier == "spam":
+            return f"Found spam scanner {self.name} at {self.address}"
+        return f"Using {self.tier} internal av scanner code for {self.name}"
+
+
+class Check(Protocol):
+    """One kind of check. It decides itself for which recipients it is wanted."""
+
+    @property
+    def name(self) -> str:
+        """Short name for log and timing."""
+
+    async def run(self, mail: Mail, root: Part, policies: Sequence[Policy]) -> Findings:
+        """What this check alone has to say. Raises ScannerError when it cannot say it and the mail must wait."""
+
+    async def ready(self) -> Sequence[ScannerState]:
+        """Ask the servers behind the check whether they are there; never raises."""
+
+    async def close(self) -> None:
+        """Give up connections."""
+
+
+class Scanner(Protocol):
+    """What virus scanners and spam scanners have in common."""
+
+    @property
+    def name(self) -> str:
+        """As configured."""
+
+    @property
+    def address(self) -> str:
+        """Where it is found, for the log."""
+
+    async def ping(self) -> None:
+        """Raises ScannerError when the scanner does not answer."""
+
+
+class VirusScanner(Scanner, Protocol):
+    """A virus scanner, wherever it runs."""
+
+    async def scan(self, content: Content) -> tuple[Finding, ...]:
+        """What it found in the raw message; nothing means clean. Raises ScannerError when there is no verdict."""
+
+    async def close(self) -> None:
+        """Give up connections."""
+
+
+class SpamScanner(Scanner, Protocol):
+    """A spam scanner, wherever it runs."""
+
+    async def score(self, head: bytes, content: Content) -> SpamScore:
+        """Rate the message. `head` holds fields to be put on top of it. Raises ScannerError when there is no score."""
+
+
+async def state_of(tier: str, scanner: Scanner) -> ScannerState:
+    """Ask a scanner whether it is there."""
+    try:
+        await scanner.ping()
+    except ScannerError as error:
+        return ScannerState(scanner.name, tier, scanner.address, str(error))
+    return ScannerState(scanner.name, tier, scanner.address)
+
+
+def merged(partial: Iterable[Findings]) -> Findings:
+    """All findings in order; there is at most one spam score among them."""
+    results = tuple(partial)
+    return Findings(
+        found=tuple(finding for result in results for finding in result.found),
+        spam=next((result.spam for result in results if result.spam is not None), None),
+        virus_checked=any(result.virus_checked for result in results),
+    )

@@ -1,0 +1,105 @@
+"""The content fields in the header section of one part."""
+
+import re
+from dataclasses import dataclass
+
+from mailcordon.unpack.parameters import Parameter, display_name, parse_parameters
+
+MAX_FIELD_LENGTH = 64 * 1024
+"""Octets of a content field that are looked at. RFC 5322 ends lines at 998; real fields stay far below 4 KiB."""
+MAX_BOUNDARY_LENGTH = 998
+"""RFC 2046 allows 70, but mail programs accept more; a delimiter has to fit into a line."""
+
+_CONTENT_FIELD = re.compile(
+    rb"^content-(type|transfer-encoding|disposition)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.IGNORECASE | re.MULTILINE
+)
+_MEDIA_TYPE = re.compile(r'\s*+([^\s;/()"]++)\s*+/\s*+([^\s;/()"]++)')
+_TOKEN = re.compile(r'\s*+([^\s;/()"]++)')
+_FOLD = re.compile(r"\r?\n")
+
+
+@dataclass(frozen=True, slots=True)
+class ContentFields:
+    """What a part says about itself."""
+
+    content_type: str
+    encoding: str = "7bit"
+    disposition: str | None = None
+    charset: str | None = None
+    names: tuple[str, ...] = ()
+    boundary: bytes | None = None
+    """Only of a multipart."""
+    ambiguous: str | None = None
+    """Why readers may see other parts than we do; None when they cannot."""
+    too_long: bool = False
+    """A field went on behind MAX_FIELD_LENGTH."""
+
+
+def read_content_fields(octets: memoryview, start: int, end: int, default_type: str) -> ContentFields:
+    """Read the header section between `start` and `end`. Never raises; costs linear time."""
+    bodies: dict[str, list[str]] = {"type": [], "transfer-encoding": [], "disposition": []}
+    too_long = False
+    for match in _CONTENT_FIELD.finditer(octets, start, end):
+        body_start, body_end = match.span(2)
+        too_long |= body_end - body_start > MAX_FIELD_LENGTH
+        body = bytes(octets[body_start : min(body_end, body_start + MAX_FIELD_LENGTH)])
+        bodies[match.group(1).decode("ascii").lower()].append(_FOLD.sub("", body.decode("latin-1")).strip())
+
+    type_body = _first(bodies["type"])
+    type_parameters = parse_parameters(type_body)
+    disposition_body = _first(bodies["disposition"])
+    content_type = _media_type(type_body) or default_type
+    if type_body and _media_type(type_body) is None:
+        content_type = "text/plain"  # RFC 2045 5.2: what cannot be understood is plain text
+    boundary, boundary_problem = _boundary(content_type, type_parameters.get("boundary"))
+    return ContentFields(
+        content_type=content_type,
+        encoding=_token(_first(bodies["transfer-encoding"])) or "7bit",
+        disposition=_token(disposition_body),
+        charset=_charset(type_parameters.get("charset")),
+        names=_names(parse_parameters(disposition_body).get("filename"), type_parameters.get("name")),
+        boundary=boundary,
+        ambiguous=_contradiction(bodies) or boundary_problem,
+        too_long=too_long,
+    )
+
+
+def _first(bodies: list[str]) -> str:
+    return bodies[0] if bodies else ""
+
+
+def _contradiction(bodies: dict[str, list[str]]) -> str | None:
+    for name, given in bodies.items():
+        if len(set(given)) > 1:
+            return f"several different Content-{name.title()} fields"
+    return None
+
+
+def _media_type(body: str) -> str | None:
+    match = _MEDIA_TYPE.match(body)
+    return f"{match.group(1)}/{match.group(2)}".lower() if match else None
+
+
+def _token(body: str) -> str | None:
+    match = _TOKEN.match(body)
+    return match.group(1).lower() if match else None
+
+
+def _boundary(content_type: str, parameter: Parameter | None) -> tuple[bytes | None, str | None]:
+    """The boundary, and what is wrong with how it is given (B13.05, CVE-2024-28054)."""
+    if not content_type.startswith("multipart/") or parameter is None:
+        return None, None
+    boundary = parameter.values[0].rstrip().encode("latin-1", "replace")
+    if len(boundary) > MAX_BOUNDARY_LENGTH:
+        return None, "overlong boundary parameter"
+    return boundary or None, None if parameter.clear else "ambiguous boundary parameter"
+
+
+def _charset(parameter: Parameter | None) -> str | None:
+    return parameter.values[0][:64].lower() if parameter and parameter.values[0] else None
+
+
+def _names(*parameters: Parameter | None) -> tuple[str, ...]:
+    """Every name a reader may show, without repeats: mail programs differ in which one they prefer."""
+    shown = (display_name(value) for parameter in parameters if parameter for value in parameter.values)
+    return tuple(dict.fromkeys(name for name in shown if name))

@@ -1,0 +1,166 @@
+"""Real scanners for tests: clamd and spamd with private sockets, started when asked for and stopped by their process.
+
+Session fixtures `clamd`, `spamd` and `exact_spamd` are shared and must be left running; `own_clamd` belongs to one test,
+which may stop, restart or suspend it.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from samples import eicar
+
+START_LIMIT = 60.0
+"""Seconds; spamd compiles its rules first."""
+SIGNATURE = "Eicar-Test-Signature.UNOFFICIAL"
+"""What clamd calls EICAR when the signature comes from our own database."""
+
+
+class Server:
+    """A process with sockets, and what it printed."""
+
+    def __init__(self, directory: Path, command: list[str], listens_on: list[str | tuple[str, int]]) -> None:
+        self._command = command
+        self._listens_on = listens_on
+        self._output = directory / "output"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it takes connections."""
+        with self._output.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+        deadline = time.monotonic() + START_LIMIT
+        while not all(map(_takes_connections, self._listens_on)):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                pytest.fail(f"{self._command[0]} did not start:\n{self._output.read_text(errors='replace')}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Stop it and wait until it is gone."""
+        if self._process is None:
+            return
+        self.resume()
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._process = None
+
+    def restart(self) -> None:
+        """Stop and start it."""
+        self.stop()
+        self.start()
+
+    def suspend(self) -> None:
+        """Let it live but do nothing, as on an overloaded host; connections still come about."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """End `suspend`."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+
+class Clamd(Server):
+    """clamd that knows EICAR only."""
+
+    def __init__(self, directory: Path, *, stream_limit: str = "20M") -> None:
+        self.path = str(directory / "clamd.sock")
+        self.port = free_port()
+        database = directory / "db"
+        database.mkdir()
+        (database / "eicar.ndb").write_text(f"{SIGNATURE.removesuffix('.UNOFFICIAL')}:0:*:{eicar().hex()}\n")
+        configuration = directory / "clamd.conf"
+        configuration.write_text(
+            f"DatabaseDirectory {database}\nTemporaryDirectory {directory}\nLocalSocket {self.path}\n"
+            f"TCPSocket {self.port}\nTCPAddr 127.0.0.1\nForeground yes\nFixStaleSocket yes\nConcurrentDatabaseReload no\n"
+            f"StreamMaxLength {stream_limit}\nMaxFileSize 20M\nAlertExceedsMax yes\nAlertEncrypted yes\n"
+        )
+        super().__init__(
+            directory,
+            [installed("clamd", "clamav-daemon"), "-c", str(configuration)],
+            [self.path, ("127.0.0.1", self.port)],
+        )
+
+
+class Spamd(Server):
+    """spamd with local tests only. With `exact`, its reports tell points to three places."""
+
+    def __init__(self, directory: Path, *, exact: bool) -> None:
+        self.path = str(directory / "spamd.sock")
+        command = [installed("spamd", "spamd"), "--local", "--nouser-config", "--max-children=2", "--min-spare=1"]
+        command += [f"--socketpath={self.path}", f"--pidfile={directory / 'spamd.pid'}", "--syslog=stderr"]
+        if os.geteuid() == 0:
+            command.append("--username=nobody")
+        if exact:
+            command += ["--cf=clear_report_template", "--cf=report tests=_TESTSSCORES(,)_ autolearn=_AUTOLEARN_"]
+        super().__init__(directory, command, [self.path])
+
+
+def installed(program: str, package: str) -> str:
+    """Path of a program; the test fails when it is not there."""
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+    if found is None:
+        pytest.fail(f"{program} is not installed; apt-get install {package}")
+    return found
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _takes_connections(address: str | tuple[str, int]) -> bool:
+    with socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET) as probe:
+        return probe.connect_ex(address) == 0
+
+
+@pytest.fixture(scope="session")
+def clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
+    """A running clamd for all tests."""
+    server = Clamd(tmp_path_factory.mktemp("clamd"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_clamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clamd]:
+    """A running clamd for one test, which may stop it; its streams are limited to 1 MiB."""
+    server = Clamd(tmp_path_factory.mktemp("clamd"), stream_limit="1M")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def spamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spamd]:
+    """A running spamd with the report template of the distribution."""
+    server = Spamd(tmp_path_factory.mktemp("spamd"), exact=False)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def exact_spamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spamd]:
+    """A running spamd with the report template that the role `spamassassin` sets up."""
+    server = Spamd(tmp_path_factory.mktemp("exact-spamd"), exact=True)
+    server.start()
+    yield server
+    server.stop()
