@@ -51,13 +51,7 @@ def problems(rc, output, errors):
     except (ValueError, KeyError, TypeError):
         entries = None
     if isinstance(entries, list) and entries:
-        return [_entry(entry) for entry in entries]
+        return [str(entry) for entry in entries]
     lines = [line.strip() for line in (errors + "\n" + output).splitlines() if line.strip()]
     return lines or ["the command ended with code %d and said nothing" % rc]
 
-
-def _entry(entry):
-    if not isinstance(entry, dict):
-        return str(entry)
-    parts = [str(entry[name]) for name in ("file", "key", "message") if entry.get(name)]
-    return ": ".join(parts)
