@@ -44,7 +44,6 @@ def serve(config_directories: tuple[Path, ...], user: str | None, debug: bool) -
     level = logging.DEBUG if debug else threshold(settings.log_level)
     with logging_to(handler, level, queued=False):
         startup.log_inventory(configuration)
-        startup.clean_spool(settings)
         supervisor = Supervisor(partial(_reload, config_directories), to_terminal=debug)
         try:
             supervisor.run(configuration)

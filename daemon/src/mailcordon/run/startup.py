@@ -15,7 +15,6 @@ from mailcordon.config.load import Configuration
 from mailcordon.config.settings import Settings
 from mailcordon.errors import StartupError
 from mailcordon.log_levels import NOTICE
-from mailcordon.receive.spool import remove_leftovers
 
 log = logging.getLogger(__name__)
 
@@ -59,13 +58,6 @@ def check_directories(settings: Settings) -> None:
                 pass
         except OSError as error:
             raise StartupError(f"{name}: {directory} cannot be written by {_user()}: {error.strerror}") from None
-
-
-def clean_spool(settings: Settings) -> None:
-    """Remove what a killed process left in the spool; the MTA still has those messages."""
-    removed = remove_leftovers(settings.TEMPBASE)
-    if removed:
-        log.warning("removed %d spool files that a killed process left in %s", removed, settings.TEMPBASE)
 
 
 def log_inventory(configuration: Configuration) -> None:
