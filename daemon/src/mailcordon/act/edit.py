@@ -1,0 +1,96 @@
+"""A message with other header fields: new ones on top, the rest octet for octet as it came (B9.01, features 6.07)."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from mailcordon.act.fields import encode_words, make_field
+from mailcordon.mail.header import HeaderEdits, HeaderSection
+from mailcordon.mail.message import Mail
+
+CHUNK_SIZE = 128 * 1024
+_LINE_LIMIT = 998
+_END_OF_FIELD = re.compile(rb"\n(?![ \t])")
+
+
+class EditedMessage:
+    """Octets of a message as a row of pieces; the body is a view of the spool, shared by all copies."""
+
+    def __init__(self, pieces: Sequence[bytes | memoryview]) -> None:
+        self._pieces = tuple(pieces)
+
+    @property
+    def size(self) -> int:
+        """Length in octets."""
+        return sum(len(piece) for piece in self._pieces)
+
+    def chunks(self) -> Iterator[bytes]:
+        """The octets from the start, at most `CHUNK_SIZE` at a time; may be asked for again for another try."""
+        for piece in self._pieces:
+            view = memoryview(piece)
+            for start in range(0, len(view), CHUNK_SIZE):
+                yield bytes(view[start : start + CHUNK_SIZE])
+
+    def is_ascii(self) -> bool:
+        """Whether no octet is above 127."""
+        return all(chunk.isascii() for chunk in self.chunks())
+
+
+def edit(mail: Mail, edits: HeaderEdits, *, received: str) -> EditedMessage:
+    """The copy for recipients with these `edits`: Received, then the new fields, then the original."""
+    return with_fields(
+        mail,
+        [make_field("Received", received), *(make_field(name, body) for name, body in edits.prepend)],
+        edits,
+    )
+
+
+def with_fields(mail: Mail, fields: Sequence[bytes], edits: HeaderEdits) -> EditedMessage:
+    """`fields` as made by `make_field`, then the original with the removals and the subject prefix of `edits`."""
+    original = mail.header.octets
+    top = b"".join(fields)
+    if edits.subject_prefix is not None and mail.header.first("Subject") is None:
+        top += make_field("Subject", edits.subject_prefix.rstrip())
+    if original[:1] in (b" ", b"\t"):
+        # Would continue our last field. It cannot be a field, so the header ends here, as Postfix sees it too.
+        top += b"\r\n"
+    return EditedMessage([top, _edited_header(mail.header, edits), mail.content.view()[len(original) :]])
+
+
+def _edited_header(header: HeaderSection, edits: HeaderEdits) -> bytes:
+    if not edits.remove and edits.subject_prefix is None:
+        return header.octets
+    pieces: list[bytes] = []
+    position = 0
+    for field in header.fields:
+        end = end_of_field(header.octets, field.start)
+        name = field.name.lower()
+        if name in edits.remove:
+            pieces.append(header.octets[position : field.start])
+            position = end
+        elif name == "subject" and edits.subject_prefix is not None:
+            pieces += [
+                header.octets[position : field.start],
+                _prefixed(header.octets[field.start : end], edits.subject_prefix),
+            ]
+            position = end
+    return b"".join([*pieces, header.octets[position:]])
+
+
+def end_of_field(octets: bytes, start: int) -> int:
+    """Lines that belong to no field may follow; they are not ours to remove."""
+    match = _END_OF_FIELD.search(octets, start)
+    return match.end() if match else len(octets)
+
+
+def _prefixed(field: bytes, prefix: str) -> bytes:
+    name, _, body = field.partition(b":")
+    body = body.lstrip(b" \t")
+    encoded = encode_words(prefix if prefix.isascii() else prefix.rstrip()).encode("ascii")
+    between_words = body.startswith(b"=?") or not prefix.isascii()
+    if between_words and not encoded.endswith(b" "):
+        # Adjoining encoded words are recognised only when white space parts them (RFC 2047 5).
+        encoded += b" "
+    first_line = body.partition(b"\n")[0]
+    if len(name) + len(encoded) + len(first_line) + 2 > _LINE_LIMIT and first_line.strip():
+        encoded = encoded.rstrip(b" ") + b"\r\n "
+    return name + b": " + encoded + body

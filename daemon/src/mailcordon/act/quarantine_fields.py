@@ -1,0 +1,83 @@
+"""The fields on top of a quarantine copy (B10.06)."""
+
+from collections.abc import Iterator, Sequence
+
+from mailcordon.act.fields import make_field
+from mailcordon.mail.category import Major
+from mailcordon.mail.finding import Findings, SpamScore
+from mailcordon.mail.message import Mail
+from mailcordon.mail.verdict import Verdict
+
+_ALERTS = {
+    Major.VIRUS: "INFECTED, message contains virus:",
+    Major.BANNED: "BANNED, message contains",
+    Major.BAD_HEADER: "BAD HEADER SECTION,",
+}
+_MAX_STARS = 64
+
+
+def quarantine_fields(
+    mail: Mail, findings: Findings, verdicts: Sequence[Verdict], *, delivered_to: str, received: str
+) -> list[bytes]:
+    """The fields in their order, `verdicts` being those of all recipients.
+
+    Addresses stand as they are, UTF-8 included: release takes them from here.
+    """
+    sender = f"<{mail.envelope.sender}>"
+    lists = [
+        ("X-Envelope-To", [verdict.recipient.address for verdict in verdicts]),
+        ("X-Envelope-To-Blocked", [v.recipient.address for v in verdicts if v.blocking is not None]),
+    ]
+    return [
+        make_field("Return-Path", sender, encode=False),
+        make_field("Delivered-To", delivered_to, encode=False),
+        make_field("X-Envelope-From", sender, encode=False),
+        *(
+            make_field(name, ",\n ".join(f"<{address}>" for address in addresses), encode=False)
+            for name, addresses in lists
+            if addresses
+        ),
+        make_field("X-Quarantine-ID", f"<{mail.mail_id}>"),
+        *(make_field("X-Amavis-Alert", alert) for alert in _alerts(findings)),
+        *(_spam_fields(findings.spam, verdicts) if findings.spam else ()),
+        make_field("Received", received),
+    ]
+
+
+def _alerts(findings: Findings) -> Iterator[str]:
+    for major, words in _ALERTS.items():
+        names = dict.fromkeys(found.name for found in findings.found if found.category.major is major)
+        if names:
+            yield f"{words} {', '.join(names)}"
+
+
+def _spam_fields(spam: SpamScore, verdicts: Sequence[Verdict]) -> Iterator[bytes]:
+    """One copy stands for all recipients: their highest score, their lowest levels."""
+    score = max((verdict.score for verdict in verdicts if verdict.score is not None), default=spam.score)
+    levels = {
+        "tag": _lowest(verdict.tag_level for verdict in verdicts),
+        "tag2": _lowest(verdict.tag2_level for verdict in verdicts),
+        "kill": _lowest(verdict.kill_level for verdict in verdicts),
+    }
+    is_spam = levels["tag2"] is not None and score >= levels["tag2"]
+    yield make_field("X-Spam-Flag", "YES" if is_spam else "NO")
+    yield make_field("X-Spam-Score", _number(score))
+    yield make_field("X-Spam-Level", "*" * max(0, min(_MAX_STARS, int(score))))
+    tests = ",\n ".join(name if points is None else f"{name}={_number(points)}" for name, points in spam.tests)
+    status = [
+        "Yes," if is_spam else "No,",
+        f"score={_number(score)}",
+        *(f"{name}={'x' if level is None else _number(level)}" for name, level in levels.items()),
+        f"\n tests=[{tests}]",
+        *([f"autolearn={spam.autolearn}"] if spam.autolearn else []),
+    ]
+    yield make_field("X-Spam-Status", " ".join(status))
+
+
+def _lowest(levels: Iterator[float | None]) -> float | None:
+    return min((level for level in levels if level is not None), default=None)
+
+
+def _number(value: float) -> str:
+    """At most three places, no needless zeros."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")

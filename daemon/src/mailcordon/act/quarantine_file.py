@@ -1,0 +1,99 @@
+"""Quarantine files: their names and how they are made durable (B10.03 to B10.05)."""
+
+import contextlib
+import gzip
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from mailcordon.errors import QuarantineError
+from mailcordon.mail.message import Mail
+
+DIRECTORY_MODE = 0o750
+FILE_MODE = 0o640
+PARTITION_TAG = "0"
+"""What the tag is as long as no SQL tables give it another value (B2.31)."""
+
+_PLACEHOLDER = re.compile(r"%(.)", re.DOTALL)
+
+
+def relative_path(template: str, mail: Mail, *, subdir_levels: int) -> PurePosixPath:
+    """Path below QUARANTINEDIR by the template, e.g. `spam/k/kg2P0rP9Lpu3.gz`. Raises QuarantineError."""
+    values: dict[str, Callable[[], str]] = {
+        "P": lambda: PARTITION_TAG,
+        "b": lambda: hashlib.sha256(mail.content.view()[mail.header.body_start :]).hexdigest(),
+        "m": lambda: mail.mail_id,
+        "n": lambda: mail.log_id,
+        "i": lambda: f"{mail.received_at:%Y%m%dT%H%M%S}",
+        "%": lambda: "%",
+    }
+    name = _PLACEHOLDER.sub(lambda match: values.get(match.group(1), match.group)(), template)
+    path = PurePosixPath(name)
+    if not path.name or path.is_absolute() or ".." in path.parts or "\x00" in name:
+        raise QuarantineError(f"quarantine file name template {template!r} must give a path below QUARANTINEDIR")
+    return path.parent / mail.mail_id[0] / path.name if subdir_levels else path
+
+
+def store(directory: Path, relative: PurePosixPath, chunks: Iterable[bytes]) -> None:
+    """Write the file and make it durable; a name ending in `.gz` means gzip. Blocks. Raises QuarantineError.
+
+    Nobody ever sees an incomplete file under its name, and no existing one is overwritten.
+    """
+    final = directory / relative
+    temporary = final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        _make_directories(directory, final.parent)
+        try:
+            _write(temporary, chunks, compress=final.suffix == ".gz")
+            # Unlike a rename, a link fails when the name is taken.
+            os.link(temporary, final)
+        finally:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                temporary.unlink()
+        _sync_directory(final.parent)
+    except OSError as error:
+        raise QuarantineError(f"cannot write quarantine file {final}: {error.strerror or error}") from error
+
+
+def _make_directories(top: Path, wanted: Path) -> None:
+    """QUARANTINEDIR itself must be there: made by us it would hide that a file system is not mounted."""
+    missing = []
+    while wanted != top and not wanted.is_dir():
+        missing.append(wanted)
+        wanted = wanted.parent
+    for directory in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            directory.mkdir(DIRECTORY_MODE)
+            directory.chmod(DIRECTORY_MODE)
+        _sync_directory(directory.parent)
+
+
+def _write(path: Path, chunks: Iterable[bytes], *, compress: bool) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, FILE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, FILE_MODE)
+        if compress:
+            with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6) as packed:
+                _copy(chunks, packed)
+        else:
+            _copy(chunks, file)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _copy(chunks: Iterable[bytes], file: BinaryIO | gzip.GzipFile) -> None:
+    for chunk in chunks:
+        file.write(chunk)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
