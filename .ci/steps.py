@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Runs the checks of this repository one after the other, goes on after failures, and sums up.
 
     steps.py test            all that continuous integration runs
@@ -67,7 +66,12 @@ GROUPS: dict[str, list[Step]] = {
         Step("molecule default", "molecule test -s default", minutes=30),
     ],
 }
+# Beyond what continuous integration runs
+GROUPS["demo"] = [
+    Step("demo", "python molecule/demo/run.py && molecule destroy -s demo", minutes=15),
+]
 GROUPS["test"] = [step for group in ("lint", "unit", "daemon", "sanity", "molecule") for step in GROUPS[group]]
+GROUPS["test-all"] = GROUPS["test"] + GROUPS["demo"]
 
 
 def environment() -> dict[str, str]:

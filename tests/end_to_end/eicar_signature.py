@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Prints the one line of a ClamAV signature file (extended format, .ndb) that detects EICAR anywhere in a file.
 
 The test hosts cannot reach ClamAV's mirrors; their freshclam fetches this file instead.
