@@ -98,20 +98,20 @@ class Daemon:
         path.write_text("\n".join(line.strip() for line in text.splitlines()))
         path.chmod(0o444)
 
-    def start(self, environment: dict[str, str] | None = None, pass_fds: tuple[int, ...] = ()) -> None:
+    def start(self) -> None:
         """Start it; returns when it takes mail."""
-        self.launch(environment, pass_fds)
+        self.launch()
         wait_until(lambda: "listening on" in self.log(), f"the daemon starts: {self.output()}", START_TIMEOUT)
 
-    def launch(self, environment: dict[str, str] | None = None, pass_fds: tuple[int, ...] = ()) -> None:
+    def launch(self) -> None:
         """Start it and do not wait."""
-        command = [str(COMMAND), "serve", "--config-dir", str(self.config_directory)]
-        if os.geteuid() == 0:
-            command += ["--user", "root"]
         with self.output_file.open("ab") as output:
-            self.process = subprocess.Popen(
-                command, stdout=output, stderr=output, env={**os.environ, **(environment or {})}, pass_fds=pass_fds
-            )
+            self.process = subprocess.Popen(self.command(), stdout=output, stderr=output)
+
+    def command(self) -> list[str]:
+        """The command line; root must say who to be."""
+        user = ["--user", "root"] if os.geteuid() == 0 else []
+        return [str(COMMAND), "serve", "--config-dir", str(self.config_directory), *user]
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the supervisor."""
@@ -146,12 +146,16 @@ class Daemon:
     def send(self, message: EmailMessage | bytes, recipients: tuple[str, ...] = ("bob@example.test",)) -> str:
         """Send one message by SMTP; the reply after DATA as text, whatever its code."""
         octets = message if isinstance(message, bytes) else message.as_bytes()
-        with smtplib.SMTP("127.0.0.1", self.port, timeout=60) as client:
+        client = smtplib.SMTP("127.0.0.1", self.port, timeout=60)
+        try:
             client.ehlo("client.example")
             client.mail("alice@sender.example")
             for recipient in recipients:
                 client.rcpt(recipient)
             code, text = client.data(octets)
+        finally:
+            # Without QUIT: a worker that leaves answers it with 421, which says nothing about this message.
+            client.close()
         return f"{code} {text.decode()}"
 
 

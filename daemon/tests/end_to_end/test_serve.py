@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -215,22 +216,13 @@ def test_socket_activation_and_readiness(daemon: Daemon, next_hop: NextHop, tmp_
         receiver.bind(str(notifications))
         receiver.settimeout(30)
         daemon.port = listener.getsockname()[1]
-        # LISTEN_PID must be the daemon's own: a shell sets it and becomes the daemon.
-        daemon_command = f'exec 3<&{listener.fileno()}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
-        command = [
-            "sh",
-            "-c",
-            daemon_command,
-            "sh",
-            str(COMMAND),
-            "serve",
-            "--config-dir",
-            str(daemon.config_directory),
-        ]
-        if os.geteuid() == 0:
-            command += ["--user", "root"]
+        # LISTEN_PID must be the daemon's own: a small program sets it and becomes the daemon.
+        activate = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = str(os.getpid()); "
+        activate += "os.environ['LISTEN_FDS'] = '1'; os.execv(sys.argv[2], sys.argv[2:])"
         daemon.process = subprocess.Popen(
-            command, env={**os.environ, "NOTIFY_SOCKET": str(notifications)}, pass_fds=(listener.fileno(),)
+            [sys.executable, "-c", activate, str(listener.fileno()), *daemon.command()],
+            env={**os.environ, "NOTIFY_SOCKET": str(notifications)},
+            pass_fds=(listener.fileno(),),
         )
         assert b"READY=1" in receiver.recv(4096).splitlines()
         assert daemon.send(text_mail(b"hello", token)).startswith("250 ")
