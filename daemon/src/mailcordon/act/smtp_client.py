@@ -235,6 +235,8 @@ class SmtpConnection:
         with contextlib.suppress(HopError):
             await self._ask(_Command("QUIT", b"QUIT\r\n", self.timeouts.quit))
         self.abort()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
 
     def abort(self) -> None:
         """Close at once: what was not completed did not happen."""
@@ -265,6 +267,7 @@ class SmtpConnection:
 
     async def _reply(self, during: str, seconds: float) -> HopReply:
         lines: list[str] = []
+        expected_code = 0
         try:
             async with asyncio.timeout(seconds):
                 while True:
@@ -272,6 +275,10 @@ class SmtpConnection:
                     if not line.endswith(b"\n"):
                         raise HopBrokenError(during, "connection closed by the other side")
                     code, more, text = parse_line(line)
+                    if code != expected_code:
+                        if expected_code:
+                            raise HopBrokenError(during, f"reply with two codes: {expected_code} and {code}")
+                        expected_code = code
                     lines.append(text)
                     if not more:
                         break

@@ -1,0 +1,148 @@
+"""Kept sessions to the next hop (B7.04, features 13a)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from acting import QUICK, cache, outgoing, soon
+from next_hop import SILENCE, Hop, running
+
+from mailcordon.act import connection_cache
+from mailcordon.act.connection_cache import ConnectionCache
+from mailcordon.act.courier import Courier
+from mailcordon.mail.message import Mail
+
+MakeMail = Callable[..., Mail]
+
+
+@pytest.fixture
+async def hop() -> AsyncIterator[Hop]:
+    async with running() as made:
+        yield made
+
+
+async def deliver(kept: ConnectionCache, hop: Hop, mail: Mail) -> str:
+    (handover,) = await Courier(kept).send(mail, outgoing(), hop.hop, soon(), word="FWD")
+    return str(handover.reply)
+
+
+def counted(kept: ConnectionCache) -> dict[str, int]:
+    return {name.removeprefix("OutConn"): count for name, count in kept.counters.by_name().items() if count}
+
+
+async def test_second_message_uses_the_same_connection(hop: Hop, make_mail: MakeMail) -> None:
+    """Features 13.01."""
+    async with cache() as kept:
+        for _ in range(3):
+            assert (await deliver(kept, hop, make_mail(b"x"))).startswith("250 2.6.0 Ok, id=04711-01, from MTA(smtp:[")
+    assert hop.connections == 1
+    assert hop.commands.count("EHLO localhost") == 1
+    assert "RSET" not in hop.commands
+    assert hop.commands[-1] == "QUIT"
+    assert counted(kept) == {"New": 1, "ReuseRecent": 2, "Transact": 3, "Quit": 1}
+
+
+async def test_disabled_cache_says_quit_after_each_message(hop: Hop, make_mail: MakeMail) -> None:
+    """Features 13.02."""
+    async with cache(enabled=False) as kept:
+        await deliver(kept, hop, make_mail(b"x"))
+        await deliver(kept, hop, make_mail(b"x"))
+    assert hop.connections == 2
+    assert hop.commands.count("QUIT") == 2
+    assert counted(kept) == {"New": 2, "Transact": 2, "Quit": 2}
+
+
+async def test_session_that_rested_is_probed(hop: Hop, make_mail: MakeMail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B7.04: beyond 18 s NOOP first; the limit is lowered instead of waiting."""
+    monkeypatch.setattr(connection_cache, "REUSE_AT_ONCE", 0.05)
+    async with cache() as kept:
+        await deliver(kept, hop, make_mail(b"x"))
+        await asyncio.sleep(0.1)
+        await deliver(kept, hop, make_mail(b"x"))
+    assert hop.commands.count("NOOP") == 1
+    assert hop.connections == 1
+    assert counted(kept) == {"New": 1, "ReuseRefreshed": 1, "Transact": 2, "Quit": 1}
+
+
+@pytest.mark.parametrize("answer", ["421 4.3.2 going", "500 5.5.1 no", SILENCE])
+async def test_failed_probe_gives_a_new_connection(
+    hop: Hop, make_mail: MakeMail, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    """B7.04, features 13.09."""
+    monkeypatch.setattr(connection_cache, "REUSE_AT_ONCE", 0.05)
+    async with cache() as kept:
+        await deliver(kept, hop, make_mail(b"x"))
+        hop.answers["NOOP"] = answer
+        await asyncio.sleep(0.1)
+        assert (await deliver(kept, hop, make_mail(b"x"))).startswith("250")
+    assert len(hop.taken) == 2
+    assert counted(kept) == {"New": 2, "ReuseFail": 1, "Transact": 2, "Quit": 1}
+
+
+async def test_restart_of_the_next_hop_costs_no_mail(hop: Hop, make_mail: MakeMail) -> None:
+    """Features 13.09: ReuseFail +1, no bounce."""
+    async with cache() as kept:
+        await deliver(kept, hop, make_mail(b"x"))
+        await hop.stop()
+        await hop.start()
+        assert (await deliver(kept, hop, make_mail(b"x"))).startswith("250")
+    assert len(hop.taken) == 2
+    assert counted(kept) == {"New": 2, "ReuseFail": 1, "Transact": 2, "Quit": 1}
+
+
+async def test_session_that_dies_on_reuse_costs_no_mail(hop: Hop, make_mail: MakeMail) -> None:
+    """The hop closes just when MAIL is sent: the same message goes over a new connection."""
+    async with cache() as kept:
+        await deliver(kept, hop, make_mail(b"x"))
+        hop.once["MAIL"] = "421 4.4.2 idle for too long"
+        assert (await deliver(kept, hop, make_mail(b"x"))).startswith("250")
+    assert len(hop.taken) == 2
+    assert counted(kept) == {"New": 2, "ReuseRecent": 1, "ReuseFail": 1, "Transact": 3, "Quit": 1}
+
+
+async def test_lost_after_data_is_not_sent_twice(hop: Hop, make_mail: MakeMail) -> None:
+    """Once the message is on its way the hop may have it: no second try on our own, the client decides."""
+    async with cache() as kept:
+        await deliver(kept, hop, make_mail(b"x"))
+        hop.answers["end"] = "drop"
+        assert (await deliver(kept, hop, make_mail(b"x"))).startswith("451 4.5.0 From MTA(smtp:[127.0.0.1]:")
+    assert hop.connections == 1
+
+
+async def test_idle_session_is_closed(hop: Hop, make_mail: MakeMail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B7.04: idle for 30 s; the limit is lowered instead of waiting."""
+    monkeypatch.setattr(connection_cache, "MAX_IDLE", 0.05)
+    async with cache() as kept:
+        await deliver(kept, hop, make_mail(b"x"))
+        await asyncio.sleep(0.2)
+        assert hop.commands[-1] == "QUIT"
+        assert counted(kept) == {"New": 1, "Transact": 1, "Quit": 1}
+
+
+async def test_old_session_is_not_kept(hop: Hop, make_mail: MakeMail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B7.04: 60 s of age."""
+    monkeypatch.setattr(connection_cache, "MAX_AGE", 0.0)
+    async with cache() as kept:
+        await deliver(kept, hop, make_mail(b"x"))
+        await deliver(kept, hop, make_mail(b"x"))
+    assert counted(kept) == {"New": 2, "Transact": 2, "Quit": 2}
+
+
+async def test_messages_at_the_same_time_have_their_own_sessions(hop: Hop, make_mail: MakeMail) -> None:
+    async with cache() as kept:
+        await asyncio.gather(*(deliver(kept, hop, make_mail(b"x")) for _ in range(5)))
+        await asyncio.gather(*(deliver(kept, hop, make_mail(b"x")) for _ in range(5)))
+    assert hop.connections == 5
+    assert counted(kept) == {"New": 5, "ReuseRecent": 5, "Transact": 10, "Quit": 5}
+
+
+async def test_cancelled_transaction_leaves_no_session_behind(hop: Hop, make_mail: MakeMail) -> None:
+    """Design rule 1: a message past its time is cut off, and its session is not given to the next one."""
+    hop.answers["end"] = SILENCE
+    async with cache() as kept:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(QUICK.final / 2):
+                await deliver(kept, hop, make_mail(b"x"))
+        hop.answers.clear()
+        await deliver(kept, hop, make_mail(b"x"))
+    assert hop.connections == 2

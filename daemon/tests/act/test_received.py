@@ -1,0 +1,54 @@
+"""Our Received field (B9.06, features 6.06)."""
+
+from collections.abc import Callable
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from mailcordon.act.fields import make_field
+from mailcordon.act.received import received_field
+from mailcordon.config.settings import Settings
+from mailcordon.mail.envelope import Session
+from mailcordon.mail.message import Mail
+
+MakeMail = Callable[..., Mail]
+MakeSettings = Callable[..., Settings]
+TCP = Session(protocol="ESMTP", helo="mx.example.test", peer_addr="127.0.0.1", local_addr="127.0.0.1", local_port=10024)
+
+
+def flat(mail: Mail, settings: Settings) -> str:
+    return make_field("Received", received_field(mail, settings)).decode().replace("\r\n", "")
+
+
+def test_all_parts(make_mail: MakeMail, make_settings: MakeSettings) -> None:
+    """The product name stands in the comment; the id is the mail_id; `for` with one recipient."""
+    mail = make_mail(b"x", session=TCP)
+    text, _, date = flat(mail, make_settings(myproduct_name="Our Filter")).rpartition("; ")
+    assert text == (
+        "Received: from mx.example.test ([127.0.0.1]) by localhost (gate.example.test [127.0.0.1])"
+        f" (Our Filter, port 10024) with ESMTP id {mail.mail_id} for <bob@example.test>"
+    )
+    assert parsedate_to_datetime(date) == datetime.fromtimestamp(
+        int(mail.received_at.timestamp()), mail.received_at.tzinfo
+    )
+
+
+def test_several_recipients_do_not_learn_of_each_other(make_mail: MakeMail, make_settings: MakeSettings) -> None:
+    mail = make_mail(b"x", session=TCP, recipients=["a@example.test", "b@example.test"])
+    assert " for <" not in flat(mail, make_settings())
+    assert "@" not in flat(mail, make_settings())
+
+
+def test_unix_socket_ipv6_and_unknown_protocol(make_mail: MakeMail, make_settings: MakeSettings) -> None:
+    assert "from unknown by localhost (mailcordon, unix socket) with SMTP id" in flat(
+        make_mail(b"x", session=Session()), make_settings()
+    )
+    session = Session(protocol="AM.PDP", helo="h", peer_addr="::1", local_addr="::1", local_port=1)
+    text = flat(make_mail(b"x", session=session), make_settings())
+    assert "from h ([IPv6:::1]) by localhost (gate.example.test [IPv6:::1]) (mailcordon, port 1) id " in text
+
+
+def test_helo_name_cannot_change_the_shape(make_mail: MakeMail, make_settings: MakeSettings) -> None:
+    text = flat(make_mail(b"x", session=Session(helo="evil (by trusted) ; \r\nBcc: x <a>")), make_settings())
+    assert text.startswith("Received: from evil?")
+    assert text.count(";") == 1
+    assert text.count("(") == text.count(")") == 1
