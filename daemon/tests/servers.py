@@ -1,7 +1,7 @@
 """Real scanners for tests: clamd and spamd with private sockets, started when asked for and stopped by their process.
 
-Session fixtures `clamd`, `spamd` and `exact_spamd` are shared and must be left running; `own_clamd` belongs to one test,
-which may stop, restart or suspend it.
+Session fixtures `clamd`, `spamd` and `exact_spamd` are shared and must be left running; `own_clamd` belongs to one
+test, which may stop, restart or suspend it.
 """
 
 import os
@@ -9,11 +9,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from samples import eicar
 
 START_LIMIT = 60.0
@@ -85,7 +87,7 @@ class Clamd(Server):
         configuration = directory / "clamd.conf"
         configuration.write_text(
             f"DatabaseDirectory {database}\nTemporaryDirectory {directory}\nLocalSocket {self.path}\n"
-            f"TCPSocket {self.port}\nTCPAddr 127.0.0.1\nForeground yes\nFixStaleSocket yes\nConcurrentDatabaseReload no\n"
+            f"TCPSocket {self.port}\nTCPAddr 127.0.0.1\nForeground yes\nConcurrentDatabaseReload no\n"
             f"StreamMaxLength {stream_limit}\nMaxFileSize 20M\nAlertExceedsMax yes\nAlertEncrypted yes\n"
         )
         super().__init__(
@@ -107,6 +109,34 @@ class Spamd(Server):
         if exact:
             command += ["--cf=clear_report_template", "--cf=report tests=_TESTSSCORES(,)_ autolearn=_AUTOLEARN_"]
         super().__init__(directory, command, [self.path])
+
+
+class CountingSocket:
+    """A unix socket that counts who connects, and hangs up on everyone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self.connections = 0
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(self.path)
+        self._listener.listen()
+        self._thread = threading.Thread(target=self._count)
+        self._thread.start()
+
+    def _count(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            with connection:
+                if connection.recv(100) == b"end":
+                    return
+                self.connections += 1
+
+    def close(self) -> None:
+        with socket.socket(socket.AF_UNIX) as last:
+            last.connect(self.path)
+            last.sendall(b"end")
+            self._thread.join()
+        self._listener.close()
 
 
 def installed(program: str, package: str) -> str:
@@ -164,3 +194,11 @@ def exact_spamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spamd]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def counting_socket(tmp_path: Path) -> Iterator[CountingSocket]:
+    """A socket that no one should touch, or of which it matters how often."""
+    counting = CountingSocket(tmp_path / "counting.sock")
+    yield counting
+    counting.close()

@@ -82,10 +82,9 @@ def _spam_fields(ruling: Ruling, score: float, spam: SpamScore) -> Iterator[tupl
         "Yes," if _is_spammy(ruling) else "No,",
         f"score={_number(score)}",
         *(f"{name}={_number(level)}" for name, level in levels if level is not None),
-        f"\ntests=[{tests or 'none'}]",
-        f"autolearn={spam.autolearn or 'unavailable'}",
     ]
-    yield "X-Spam-Status", " ".join(words)
+    status = " ".join(words)
+    yield "X-Spam-Status", f"{status}\ntests=[{tests or 'none'}] autolearn={spam.autolearn or 'unavailable'}"
 
 
 def _number(value: float) -> str:

@@ -1,0 +1,164 @@
+"""The virus check: tiers, failure, bypass (design rule 2; B14.01, B14.04; features 7.02, 8.08; checklist 5, 20)."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from checking import inputs, run_checks
+
+from mailcordon.check.registry import Checks
+from mailcordon.config.settings import Settings
+from mailcordon.errors import ScannerError
+from mailcordon.mail.category import Category, Major
+from mailcordon.mail.finding import Findings
+from mailcordon.mail.message import Mail
+from samples import eicar, eicar_twin, plain
+from servers import SIGNATURE, Clamd, CountingSocket
+
+MakeSettings = Callable[..., Settings]
+MakeMail = Callable[..., Mail]
+
+
+@pytest.fixture
+def checked(make_settings: MakeSettings) -> MakeSettings:
+    """Settings with virus checks on and spam checks off."""
+
+    def make(**overrides: object) -> Settings:
+        return make_settings(**{"bypass_virus_checks": False, "spam_scanners": [], **overrides})
+
+    return make
+
+
+def scanner(path: str, name: str = "ClamAV-clamd") -> dict[str, str]:
+    return {"name": name, "protocol": "clamd", "socket": path}
+
+
+async def test_infected_and_clean(
+    clamd: Clamd, checked: MakeSettings, make_mail: MakeMail, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = checked(av_scanners=[scanner(clamd.path)])
+    with caplog.at_level(logging.DEBUG):
+        findings = await run_checks(make_mail(plain(eicar())), settings)
+        twin = await run_checks(make_mail(plain(eicar_twin())), settings)
+    assert (findings.virus_names, findings.virus_checked) == ((SIGNATURE,), True)
+    assert (twin.virus_names, twin.virus_checked) == ((), True)
+    assert f"(04711-01) run_av (ClamAV-clamd): INFECTED: {SIGNATURE}" in caplog.messages
+    assert "(04711-01) run_av (ClamAV-clamd): CLEAN" in caplog.messages
+
+
+async def test_all_scanners_of_a_tier_have_their_say(clamd: Clamd, checked: MakeSettings, make_mail: MakeMail) -> None:
+    settings = checked(av_scanners=[scanner(clamd.path, "one"), scanner(f"127.0.0.1:{clamd.port}", "two")])
+    findings = await run_checks(make_mail(plain(eicar())), settings)
+    assert [finding.source for finding in findings.found] == ["one", "two"]
+    assert findings.virus_names == (SIGNATURE,)
+
+
+async def test_backup_is_asked_when_the_primary_failed(
+    clamd: Clamd, checked: MakeSettings, make_mail: MakeMail, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    absent = str(tmp_path / "absent.sock")
+    settings = checked(av_scanners=[scanner(absent)], av_scanners_backup=[scanner(clamd.path, "backup")])
+    findings = await run_checks(make_mail(plain(eicar())), settings)
+    assert [finding.source for finding in findings.found] == ["backup"]
+    assert (await run_checks(make_mail(plain(eicar_twin())), settings)).found == ()
+    failure = f"(04711-01) run_av (ClamAV-clamd) FAILED - clamd at {absent}: No such file or directory"
+    assert failure in caplog.messages
+
+
+async def test_backup_is_not_asked_when_a_primary_works(
+    clamd: Clamd, checked: MakeSettings, make_mail: MakeMail, tmp_path: Path, counting_socket: CountingSocket
+) -> None:
+    settings = checked(
+        av_scanners=[scanner(str(tmp_path / "absent.sock")), scanner(clamd.path, "second")],
+        av_scanners_backup=[scanner(counting_socket.path, "backup")],
+    )
+    findings = await run_checks(make_mail(plain(eicar())), settings)
+    assert [finding.source for finding in findings.found] == ["second"]
+    assert counting_socket.connections == 0
+
+
+async def test_all_failed_is_temporary(checked: MakeSettings, make_mail: MakeMail, tmp_path: Path) -> None:
+    """Checklist 20: the client gets 451."""
+    absent = scanner(str(tmp_path / "absent.sock"))
+    settings = checked(av_scanners=[absent], av_scanners_backup=[absent])
+    with pytest.raises(ScannerError, match=r"^ALL VIRUS SCANNERS FAILED$"):
+        await run_checks(make_mail(plain()), settings)
+
+
+async def test_none_configured_is_temporary(checked: MakeSettings, make_mail: MakeMail) -> None:
+    with pytest.raises(ScannerError, match=r"^NO VIRUS SCANNERS AVAILABLE$"):
+        await run_checks(make_mail(plain()), checked(av_scanners=[], av_scanners_backup=[]))
+
+
+async def test_all_failed_is_unchecked_when_not_fatal(
+    checked: MakeSettings, make_mail: MakeMail, tmp_path: Path
+) -> None:
+    settings = checked(av_scanners=[scanner(str(tmp_path / "absent.sock"))], virus_scanners_failure_is_fatal=False)
+    findings = await run_checks(make_mail(plain(eicar())), settings)
+    assert [(found.category, found.name) for found in findings.found] == [
+        (Category(Major.UNCHECKED), "ALL VIRUS SCANNERS FAILED")
+    ]
+    assert not findings.virus_checked
+
+
+async def test_stopped_and_started_again(own_clamd: Clamd, checked: MakeSettings, make_mail: MakeMail) -> None:
+    """Checklist 23, 27: the same `Checks` object judges again as soon as clamd is back."""
+    settings = checked(av_scanners=[scanner(own_clamd.path)])
+    checks = Checks(settings)
+    mail = make_mail(plain(eicar()))
+    assert (await checks.run(*inputs(mail, settings))).virus_names
+    own_clamd.stop()
+    with pytest.raises(ScannerError):
+        await checks.run(*inputs(mail, settings))
+    own_clamd.start()
+    assert (await checks.run(*inputs(mail, settings))).virus_names
+    await checks.close()
+
+
+async def test_bypassed_by_all_recipients_touches_no_socket(
+    checked: MakeSettings, make_mail: MakeMail, counting_socket: CountingSocket
+) -> None:
+    """Checklist 5."""
+    mail = make_mail(plain(eicar()), recipients=["a@example.test", "b@example.test"])
+    settings = checked(
+        av_scanners=[scanner(counting_socket.path)],
+        av_scanners_backup=[scanner(counting_socket.path)],
+        bypass_virus_checks=[".example.test"],
+    )
+    assert await run_checks(mail, settings) == Findings()
+    assert counting_socket.connections == 0
+
+
+async def test_wanted_by_one_recipient_does(
+    checked: MakeSettings, make_mail: MakeMail, counting_socket: CountingSocket
+) -> None:
+    """The twin of the test above: the counter does count."""
+    mail = make_mail(plain(eicar()), recipients=["a@example.test", "b@other.test"])
+    settings = checked(av_scanners=[scanner(counting_socket.path)], bypass_virus_checks=[".example.test"])
+    with pytest.raises(ScannerError):
+        await run_checks(mail, settings)
+    assert counting_socket.connections == 1
+
+
+async def test_discovery(clamd: Clamd, checked: MakeSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Features 7.02, checklist 22."""
+    absent = str(tmp_path / "absent.sock")
+    settings = checked(
+        av_scanners=[scanner(clamd.path), scanner(absent, "gone")],
+        av_scanners_backup=[scanner(clamd.path, "spare")],
+    )
+    checks = Checks(settings)
+    with caplog.at_level(logging.INFO):
+        states = await checks.ready()
+    await checks.close()
+    assert [(state.name, state.tier, state.failure is None) for state in states] == [
+        ("ClamAV-clamd", "primary", True),
+        ("gone", "primary", False),
+        ("spare", "secondary", True),
+    ]
+    assert caplog.messages == [
+        "Using primary internal av scanner code for ClamAV-clamd",
+        f"No answer from primary scanner gone: clamd at {absent}: No such file or directory",
+        "Using secondary internal av scanner code for spare",
+    ]

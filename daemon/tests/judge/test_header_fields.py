@@ -1,0 +1,196 @@
+"""Header fields of the delivered copy, exactly (B9.01 to B9.04; checklist 12, 17)."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from mailcordon.config.policy import policies_for
+from mailcordon.config.settings import Settings
+from mailcordon.judge.judge import judge
+from mailcordon.mail.category import Category, Major
+from mailcordon.mail.finding import Finding, Findings, SpamScore
+from mailcordon.mail.header import HeaderEdits
+from mailcordon.mail.message import Mail
+from samples import plain
+
+MakeSettings = Callable[..., Settings]
+MakeMail = Callable[..., Mail]
+Edits = Callable[..., list[HeaderEdits]]
+
+VIRUS = Finding(Category(Major.VIRUS), "Test.Virus-1", "clamd")
+SCANNED = ("X-Virus-Scanned", "mailcordon at example.test")
+LOCAL, REMOTE = "bob@example.test", "carol@remote.example"
+
+
+def rated(score: float, *tests: tuple[str, float | None], autolearn: str | None = None) -> Findings:
+    return Findings(spam=SpamScore(score, tests, autolearn), virus_checked=True)
+
+
+@pytest.fixture
+def edits(make_settings: MakeSettings, make_mail: MakeMail) -> Edits:
+    """The edits for each recipient, under settings with all checks on; the mail_id is always the same."""
+
+    def make(found: Findings, recipients: Iterable[str] = (LOCAL,), **overrides: Any) -> list[HeaderEdits]:
+        settings = make_settings(**{"bypass_virus_checks": False, "bypass_spam_checks": False, **overrides})
+        mail = make_mail(plain(), recipients=recipients)
+        object.__setattr__(mail, "mail_id", "AbCdEf-12345")
+        verdicts = judge(mail, found, policies_for(settings, mail.envelope.recipients), settings)
+        return [verdict.edits for verdict in verdicts]
+
+    return make
+
+
+def test_clean_mail(edits: Edits) -> None:
+    (result,) = edits(Findings(virus_checked=True))
+    assert result.prepend == (SCANNED,)
+    assert result.subject_prefix is None
+
+
+def test_forged_fields_are_removed(edits: Edits) -> None:
+    """B9.01. X-Virus-Scanned of others stays: it says what they did."""
+    names = ("status", "level", "flag", "score", "report", "checker-version", "tests")
+    for result in edits(Findings(), [LOCAL, REMOTE]):
+        assert result.remove == {"x-amavis-hold", *(f"x-spam-{name}" for name in names)}
+
+
+def test_virus_scanned_only_for_whom_it_was(edits: Edits) -> None:
+    """B9.02: also for recipients elsewhere, not for those who bypass the check."""
+    wanted, bypassed = edits(Findings(virus_checked=True), [REMOTE, LOCAL], bypass_virus_checks=[LOCAL])
+    assert wanted.prepend == (SCANNED,)
+    assert bypassed.prepend == ()
+
+
+def test_virus_scanned_is_not_claimed_without_a_verdict(edits: Edits) -> None:
+    unchecked = Finding(Category(Major.UNCHECKED), "ALL VIRUS SCANNERS FAILED", "virus")
+    assert edits(Findings((unchecked,)))[0].prepend == ()
+
+
+def test_tag_and_text_of_virus_scanned(edits: Edits) -> None:
+    (result,) = edits(Findings(virus_checked=True), X_HEADER_TAG="X-Scanned", X_HEADER_LINE="by us")
+    assert result.prepend == (("X-Scanned", "by us"),)
+
+
+def test_tagged(edits: Edits) -> None:
+    (result,) = edits(rated(3.25, ("A_TEST", 2.749), ("B_TEST", 0.501), autolearn="no"))
+    assert result.prepend == (
+        SCANNED,
+        ("X-Spam-Flag", "NO"),
+        ("X-Spam-Score", "3.25"),
+        ("X-Spam-Level", "***"),
+        (
+            "X-Spam-Status",
+            "No, score=3.25 tagged_above=2 required=6.31\ntests=[A_TEST=2.749, B_TEST=0.501] autolearn=no",
+        ),
+    )
+    assert result.subject_prefix is None
+
+
+def test_spammy(edits: Edits) -> None:
+    (result,) = edits(rated(6.31, ("A", None)), spam_kill_level=6.9)
+    fields = dict(result.prepend)
+    assert fields["X-Spam-Flag"] == "YES"
+    assert fields["X-Spam-Score"] == "6.31"
+    assert fields["X-Spam-Level"] == "******"
+    assert fields["X-Spam-Status"] == ("Yes, score=6.31 tagged_above=2 required=6.31\ntests=[A] autolearn=unavailable")
+    assert result.subject_prefix == "***SPAM*** "
+
+
+def test_below_the_tag_level_there_is_nothing(edits: Edits) -> None:
+    assert edits(rated(1.999))[0].prepend == (SCANNED,)
+
+
+@pytest.mark.parametrize(
+    ("score", "shown", "level"),
+    [
+        (-1.9, "-1.9", ""),
+        (-0.0001, "0", ""),
+        (0.9, "0.9", ""),
+        (5.0, "5", "*****"),
+        (63.999, "63.999", "*" * 63),
+        (1000.5, "1000.5", "*" * 64),
+    ],
+)
+def test_score_and_level(score: float, shown: str, level: str, edits: Edits) -> None:
+    fields = dict(edits(rated(score), spam_tag_level=-999)[0].prepend)
+    assert (fields["X-Spam-Score"], fields["X-Spam-Level"]) == (shown, level)
+    assert f"score={shown} " in fields["X-Spam-Status"]
+    assert "tests=[none]" in fields["X-Spam-Status"]
+
+
+def test_local_recipients_of_every_domain_only(edits: Edits) -> None:
+    """Checklist 12."""
+    recipients = ["a@example.test", "b@sub.example.test", "c@second.test", REMOTE]
+    *local, remote = edits(rated(7), recipients, local_domains=[".example.test", "second.test"])
+    assert all(dict(result.prepend)["X-Spam-Flag"] == "YES" for result in local)
+    assert all(result == local[0] for result in local), "equal edits share a transaction"
+    assert (remote.prepend, remote.subject_prefix) == ((SCANNED,), None)
+
+
+def test_not_for_those_who_bypass_spam_checks(edits: Edits) -> None:
+    (result,) = edits(rated(7), bypass_spam_checks=True)
+    assert (result.prepend, result.subject_prefix) == ((SCANNED,), None)
+
+
+def test_alert_for_all_recipients(edits: Edits) -> None:
+    """B9.04."""
+    second = Finding(Category(Major.VIRUS), "Test.Virus-2", "clamd")
+    alert = ("X-Amavis-Alert", "INFECTED, message contains virus: Test.Virus-1, Test.Virus-2")
+    for result in edits(Findings((VIRUS, second, VIRUS), virus_checked=True), [LOCAL, REMOTE], virus_lovers=True):
+        assert alert in result.prepend
+
+
+def test_hold(edits: Edits) -> None:
+    """B13.04."""
+    over = Finding(Category(Major.UNCHECKED, 2), "Maximum decoding depth (100) exceeded", "mime")
+    (result,) = edits(Findings((over,), virus_checked=True))
+    assert result.prepend == (SCANNED, ("X-Amavis-Hold", "Maximum decoding depth (100) exceeded"))
+    encrypted = Finding(Category(Major.UNCHECKED, 1), "Heuristics.Encrypted.Zip", "clamd")
+    assert edits(Findings((encrypted,), virus_checked=True))[0].prepend == (SCANNED,)
+
+
+def test_quarantine_id_for_local_recipients_when_any_copy_is_kept(edits: Edits) -> None:
+    """B9.03."""
+    found = Findings((VIRUS,), virus_checked=True)
+    identity = ("X-Quarantine-ID", "<AbCdEf-12345>")
+    victim, bypassed, remote = edits(found, ["victim@example.test", LOCAL, REMOTE], bypass_virus_checks=[LOCAL])
+    assert victim.prepend[0] == identity
+    assert bypassed.prepend == (identity,)
+    assert identity not in remote.prepend
+    assert edits(found, virus_quarantine_to="")[0].prepend[0] == SCANNED
+
+
+def test_order_of_all_fields(edits: Edits) -> None:
+    found = Findings((VIRUS,), SpamScore(7), virus_checked=True)
+    (result,) = edits(found, virus_lovers=True, spam_lovers=True)
+    assert [name for name, _ in result.prepend] == [
+        "X-Quarantine-ID",
+        "X-Virus-Scanned",
+        "X-Amavis-Alert",
+        "X-Spam-Flag",
+        "X-Spam-Score",
+        "X-Spam-Level",
+        "X-Spam-Status",
+    ]
+
+
+class TestSubjectTag:
+    """Checklist 1 and 17, macros of B9.03."""
+
+    def test_macros(self, edits: Edits) -> None:
+        template = "[_SCORE_/_REQD_ _YESNO_ _YESNOCAPS_ _HOSTNAME_ _LOGID_ _MAILID_ _OTHER_ _X_ a_b_c] "
+        (result,) = edits(rated(7.5), spam_subject_tag2=template)
+        assert result.subject_prefix == (
+            "[7.5/6.31 Yes YES gate.example.test 04711-01 AbCdEf-12345 _OTHER_ _X_ a_b_c] "
+        )
+
+    def test_date(self, edits: Edits) -> None:
+        (result,) = edits(rated(7.5), spam_subject_tag2="_DATE_ ")
+        assert result.subject_prefix is not None
+        assert len(result.subject_prefix) == len("Sun, 22 Nov 2026 12:00:00 +0000 ")
+
+    def test_not_set(self, edits: Edits) -> None:
+        assert edits(rated(7.5), spam_subject_tag2="")[0].subject_prefix is None
+
+    def test_not_below_tag2(self, edits: Edits) -> None:
+        assert edits(rated(6.3))[0].subject_prefix is None

@@ -1,0 +1,99 @@
+"""Content fields and their parameters (RFC 2045, 2231, 2047)."""
+
+import pytest
+
+from mailcordon.unpack.fields import ContentFields, read_content_fields
+from mailcordon.unpack.parameters import display_name, parse_parameters
+
+
+def fields(header: bytes, default_type: str = "text/plain") -> ContentFields:
+    return read_content_fields(memoryview(header), 0, len(header), default_type)
+
+
+def test_defaults() -> None:
+    assert fields(b"Subject: x\r\n") == ContentFields("text/plain")
+    assert fields(b"", "message/rfc822").content_type == "message/rfc822"
+
+
+def test_all_fields() -> None:
+    header = (
+        b'CONTENT-type : Text/HTML;\r\n charset="ISO-8859-15"\r\n'
+        b"Content-Transfer-Encoding:\tBase64\r\nContent-Disposition: ATTACHMENT; filename=a.html\r\n"
+    )
+    assert fields(header) == ContentFields("text/html", "base64", "attachment", "iso-8859-15", ("a.html",))
+
+
+def test_type_that_is_none_is_plain_text() -> None:
+    for value in (b"text", b"", b"/", b"multipart; boundary=b", b'"a"/b'):
+        assert fields(b"Content-Type: " + value + b"\r\n").content_type == "text/plain"
+
+
+def test_fields_of_other_names_do_not_count() -> None:
+    header = b"X-Content-Type: a/b\r\nSubject: x\r\n Content-Type: c/d\r\nContent-Types: e/f\r\n"
+    assert fields(header).content_type == "text/plain"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "names"),
+    [
+        (b"filename=report.pdf", ("report.pdf",)),
+        (b'filename="my report.pdf"', ("my report.pdf",)),
+        (b"filename=my report.pdf", ("my report.pdf",)),
+        (b'filename="a;b.exe"; x=y', ("a;b.exe",)),
+        (rb'filename="C:\mail\x.doc"', (r"C:\mail\x.doc",)),
+        (rb'filename="a\"b.doc"', ('a"b.doc',)),
+        (b'filename="unclosed.exe', ("unclosed.exe",)),
+        (b"filename*=utf-8''%e2%82%ac%20rates.txt", ("\u20ac rates.txt",)),
+        (b"filename*=iso-8859-1'en'%A3%20rates", ("\u00a3 rates",)),
+        (b"filename*=no-such-charset''%A3", ("\u00a3",)),
+        (b"filename*=hex''%A3", ("\u00a3",)),
+        (b"filename*=without-quotes", ("without-quotes",)),
+        (b"filename*0*=utf-8''%c3%a4; filename*1=b; filename*2*=%20c.txt", ("\u00e4b c.txt",)),
+        (b"filename*1=b.txt; filename*0=a", ("ab.txt",)),
+        (b"filename*0=a; filename*2=c", ("a",)),
+        (b"filename=a.txt; filename*=utf-8''b.exe", ("a.txt", "b.exe")),
+        (b"filename=a.txt; filename=b.exe", ("a.txt", "b.exe")),
+        (b'filename="=?utf-8?B?w6QudHh0?="', ("\u00e4.txt",)),
+        (b'filename="=?utf-8?Q?a_b?= =?utf-8?q?=2Eexe?="', ("a b.exe",)),
+        (b'filename="=?utf-8*de?Q?a?="', ("a",)),
+        (b'filename="=?x?q?broken"', ("=?x?q?broken",)),
+        (b"filename=\xc3\xa4.txt", ("\u00e4.txt",)),
+        (b"filename=\xe4.txt", ("\u00e4.txt",)),
+        (b"filename*=utf-8''a%0d%0ab%00.txt", ("ab.txt",)),
+        (b"filename=", ()),
+        (b"filename", ()),
+        (b"; ; =x; *=y; **=z; filename=a", ("a",)),
+    ],
+)
+def test_names(parameters: bytes, names: tuple[str, ...]) -> None:
+    assert fields(b"Content-Disposition: attachment; " + parameters + b"\r\n").names == names
+
+
+def test_name_of_the_disposition_comes_first_and_none_is_lost() -> None:
+    header = b"Content-Type: a/b; name=type.txt\r\nContent-Disposition: inline; filename=disposition.exe\r\n"
+    assert fields(header).names == ("disposition.exe", "type.txt")
+
+
+def test_folded_name() -> None:
+    assert fields(b'Content-Type: a/b;\r\n\tname="a\r\n b.txt"\r\n').names == ("a b.txt",)
+
+
+def test_overlong_name_is_cut() -> None:
+    assert len(fields(b"Content-Type: a/b; name=" + b"x" * 5000 + b"\r\n").names[0]) == 1024
+
+
+def test_display_name_never_raises() -> None:
+    for raw in (
+        "=?utf-8?B?w?=",
+        "=?utf-7?Q?+?=",
+        "=?idna?Q?=2E=2E?=",
+        "=?undefined?Q?a?=",
+        "=?utf-16?B?AA==?=",
+        "\udcff",
+    ):
+        assert isinstance(display_name(raw), str)
+
+
+def test_parameters_of_a_bare_field() -> None:
+    assert parse_parameters("text/plain") == {}
+    assert parse_parameters("") == {}
