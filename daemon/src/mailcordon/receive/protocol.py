@@ -1,0 +1,328 @@
+"""One connection of the server: octets in, replies out, time limits, backpressure."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from enum import Enum, auto
+from typing import Any, cast
+
+from mailcordon.mail.reply import Reply
+from mailcordon.receive import replies
+from mailcordon.receive.intake import Intake
+from mailcordon.receive.reception import Reception
+from mailcordon.receive.replies import render
+from mailcordon.receive.session import COMMAND_LINE_LIMIT, Answer, Endpoint, SmtpSession, Step
+
+log = logging.getLogger(__name__)
+
+INPUT_LIMIT = 64 * 1024
+"""Octets that may wait while the connection is busy; more stay with the client."""
+COMMANDS_PER_TURN = 100
+"""Pipelined commands answered before other connections have their turn."""
+DRAIN_GRACE = 2.0
+"""Seconds a client may be silent, once the server drains, in a transaction that it has begun."""
+CLOSING_GRACE = 10.0
+"""Seconds for the client to take the last reply."""
+LEAST_RATE = 512
+"""Octets a second: a message slower than this for longer than child_timeout is given up, as it holds a place."""
+
+
+class Phase(Enum):
+    """What the connection is doing."""
+
+    COMMANDS = auto()
+    WAITING = auto()
+    """For a place; the client waits for our 354."""
+    DATA = auto()
+    BUSY = auto()
+    """A task of ours works on the message; input waits."""
+    CLOSED = auto()
+
+
+class SmtpConnection(asyncio.Protocol):
+    """Moves octets between a transport and its `SmtpSession`, and messages to the `Intake`.
+
+    `gone` is called with the connection once it is lost and no task of it runs any more.
+    """
+
+    def __init__(self, intake: Intake, endpoint: Endpoint, gone: Callable[["SmtpConnection"], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._intake = intake
+        self._session = SmtpSession(intake.settings, endpoint)
+        self._gone = gone
+        self._transport: asyncio.Transport | None = None
+        self._phase = Phase.COMMANDS
+        self._input = bytearray()
+        self._output: list[bytes] = []
+        self._skipping_line = False
+        self._end_of_input = False
+        self._reading_paused = False
+        self._writing_paused = False
+        self._lost = False
+        self._draining = False
+        self._messages = 0
+        self._reception: Reception | None = None
+        self._data_began = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._last_input = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        self._turn: asyncio.Handle | None = None
+
+    # What the server calls
+
+    def drain(self) -> None:
+        """Finish the transaction in progress, if any, then leave with 421; a client between two mails gets it now."""
+        self._draining = True
+        if self._phase is Phase.WAITING:
+            self._intake.slots.withdraw(self._slot_granted)
+            self._leave(replies.SHUTTING_DOWN)
+        elif self._phase is Phase.COMMANDS and self._messages and not self._session.in_transaction:
+            self._leave(replies.SHUTTING_DOWN)
+        elif self._phase is not Phase.CLOSED:
+            self._watch()
+
+    # What the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet."""
+        # A stream's transport is one; uvloop's only behaves like asyncio's without being its subclass.
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(self._session.greeting())
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sent, and answer as far as possible."""
+        self._last_input = self._loop.time()
+        self._input += data
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """The client sends nothing more; it still gets the replies to what it has sent."""
+        self._end_of_input = True
+        self._advance()
+        return True
+
+    def pause_writing(self) -> None:
+        """The client does not read its replies: take nothing more from it."""
+        self._writing_paused = True
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._writing_paused = False
+        self._advance()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give up what is not complete. A complete message stays on its way."""
+        if self._phase is Phase.WAITING:
+            self._intake.slots.withdraw(self._slot_granted)
+        elif self._phase is Phase.DATA and self._reception is not None:
+            self._run(self._abandon(self._reception))
+        self._lost = True
+        self._phase = Phase.CLOSED
+        self._input.clear()
+        for handle in (self._timer, self._turn):
+            if handle is not None:
+                handle.cancel()
+        self._end_if_gone()
+
+    # Input
+
+    def _advance(self) -> None:
+        """Work through the input until it ends or has to wait, then write all replies at once (RFC 2920)."""
+        self._turn = None
+        turns = COMMANDS_PER_TURN
+        while self._input and not self._writing_paused:
+            if self._phase is Phase.COMMANDS:
+                if not turns:
+                    self._turn = self._loop.call_soon(self._advance)
+                    break
+                turns -= 1
+                if not self._next_command():
+                    break
+            elif self._phase is Phase.DATA and self._reception is not None:
+                self._receive(self._reception)
+            else:
+                break
+        self._flush_output()
+        self._regulate_reading()
+        stuck = self._turn is None and not self._writing_paused
+        if self._end_of_input and stuck and self._phase in {Phase.COMMANDS, Phase.DATA}:
+            self._close()
+
+    def _next_command(self) -> bool:
+        """Answer the next line; False when it is not complete yet."""
+        end = self._input.find(b"\n", 0, COMMAND_LINE_LIMIT)
+        if end < 0:
+            return self._drop_endless_line()
+        line = bytes(self._input[:end]).removesuffix(b"\r")
+        del self._input[: end + 1]
+        if self._skipping_line:
+            self._skipping_line = False
+        else:
+            self._act(self._session.command(line))
+        return True
+
+    def _drop_endless_line(self) -> bool:
+        if len(self._input) < COMMAND_LINE_LIMIT:
+            return False
+        start = bytes(self._input[:80])
+        del self._input[:COMMAND_LINE_LIMIT]
+        self._skipping_line = True
+        # Each further stretch of the same line counts as an error again, so that a line without end ends the session.
+        self._act(self._session.line_too_long(start))
+        return True
+
+    def _act(self, answer: Answer) -> None:
+        if answer.octets:
+            self._output.append(answer.octets)
+        if answer.step is Step.RECEIVE_DATA:
+            if self._intake.slots.take(self._slot_granted):
+                self._begin_data()
+            else:
+                self._phase = Phase.WAITING
+        elif answer.step is Step.CLOSE:
+            self._close()
+
+    # Data
+
+    def _slot_granted(self) -> None:
+        self._begin_data()
+        self._advance()
+
+    def _begin_data(self) -> None:
+        self._phase = Phase.DATA
+        self._data_began = self._last_input = self._loop.time()
+        self._reception = self._intake.new_reception()
+        self._output.append(render(replies.START_DATA))
+
+    def _receive(self, reception: Reception) -> None:
+        octets, self._input = self._input, bytearray()
+        rest = reception.feed(octets)
+        if rest is not None:
+            self._input += rest
+            self._run(self._finish(reception))
+        elif reception.wants_flush:
+            self._run(self._flush(reception))
+
+    async def _flush(self, reception: Reception) -> None:
+        await asyncio.to_thread(reception.flush)
+        if self._lost:
+            await self._abandon(reception)
+        else:
+            self._resume(Phase.DATA)
+
+    async def _finish(self, reception: Reception) -> None:
+        # Ends with `_resume`, which may begin the next message: nothing of this one may be left to do then.
+        session = self._session
+        answers = await self._intake.process(reception, session.envelope(), session.describe())
+        self._messages += 1
+        session.end_transaction()
+        self._free_slot()
+        if self._lost:
+            told = ", ".join(sorted({str(answer.code) for answer in answers}))
+            log.info("(%s) the client left before the reply %s", reception.log_id, told)
+        else:
+            self._output += [render(answer) for answer in answers]
+            if self._draining:
+                self._leave(replies.SHUTTING_DOWN)
+            else:
+                self._resume(Phase.COMMANDS)
+
+    async def _abandon(self, reception: Reception) -> None:
+        log.info("(%s) the client left within its message, %d octets dropped", reception.log_id, reception.size)
+        await self._intake.discard(reception)
+        self._free_slot()
+
+    def _free_slot(self) -> None:
+        if self._reception is not None:
+            self._reception = None
+            self._intake.slots.release()
+
+    def _resume(self, phase: Phase) -> None:
+        self._phase = phase
+        self._last_input = self._loop.time()
+        self._advance()
+
+    # Tasks
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        self._phase = Phase.BUSY
+        self._task = self._loop.create_task(work)
+        self._task.add_done_callback(self._ran)
+
+    def _ran(self, task: asyncio.Task[None]) -> None:
+        if task is self._task:
+            self._task = None
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("unexpected error on a connection, closing it", exc_info=error)
+        if (error is not None or task.cancelled()) and self._transport is not None:
+            # No reply: the client keeps its message.
+            self._free_slot()
+            self._transport.abort()
+        self._end_if_gone()
+
+    def _end_if_gone(self) -> None:
+        if self._lost and self._task is None:
+            self._gone(self)
+
+    # Output
+
+    def _flush_output(self) -> None:
+        if self._output and self._transport is not None:
+            self._transport.write(b"".join(self._output))
+        self._output.clear()
+
+    def _regulate_reading(self) -> None:
+        if self._phase is Phase.CLOSED or self._transport is None:
+            return
+        pause = self._writing_paused or len(self._input) >= INPUT_LIMIT
+        if pause != self._reading_paused:
+            self._reading_paused = pause
+            if pause:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    def _leave(self, reply: Reply) -> None:
+        self._output.append(render(reply))
+        self._close()
+
+    def _close(self) -> None:
+        """Write what is to be written, then close; a message that is not complete is given up."""
+        self._flush_output()
+        incomplete = self._reception if self._phase is Phase.DATA else None
+        if incomplete is not None:
+            self._run(self._abandon(incomplete))
+        self._phase = Phase.CLOSED
+        self._input.clear()
+        if self._transport is not None:
+            self._transport.close()
+            self._set_timer(self._loop.time() + CLOSING_GRACE, self._transport.abort)
+
+    # Time limits
+
+    def _watch(self) -> None:
+        """Leave when the client is too slow, look again when it could be."""
+        now = self._loop.time()
+        due = self._due(now)
+        if due > now:
+            self._set_timer(due, self._watch)
+        else:
+            self._leave(replies.SHUTTING_DOWN if self._draining else replies.TIMEOUT)
+
+    def _due(self, now: float) -> float:
+        settings = self._intake.settings
+        patience = min(settings.smtpd_timeout, DRAIN_GRACE) if self._draining else settings.smtpd_timeout
+        if self._phase not in {Phase.COMMANDS, Phase.DATA}:
+            # It is our turn, not the client's.
+            return now + patience
+        due = self._last_input + patience
+        if self._reception is not None:
+            due = min(due, self._data_began + settings.child_timeout + self._reception.size / LEAST_RATE)
+        return due
+
+    def _set_timer(self, when: float, action: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, action)
