@@ -193,3 +193,4 @@ class TestQuarantine:
         assert judged(findings(VIRUS), virus_quarantine_to="")[0].quarantine_to is None
         assert judged(findings(VIRUS), virus_quarantine_method="")[0].quarantine_to is None
         assert judged(findings(VIRUS), bypass_virus_checks=True)[0].quarantine_to is None
+        assert judged(findings(VIRUS), final_virus_destiny="tempfail")[0].quarantine_to is None

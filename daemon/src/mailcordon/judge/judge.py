@@ -32,15 +32,18 @@ def _rule(findings: Findings, policy: Policy, settings: Settings) -> Ruling:
     blocking = next(
         (category for category in sorted(categories, reverse=True) if _blocks(category, policy, settings)), None
     )
+    destiny = final_destiny(settings, blocking) if blocking else Destiny.PASS
+    # What the client will send again is not kept each time it does.
+    quarantine_to = None if destiny is Destiny.TEMPFAIL else policy.quarantine_to.get((blocking or main).major)
     return Ruling(
         policy=policy,
         found=found,
         categories=frozenset(categories),
         main=main,
         blocking=blocking,
-        destiny=final_destiny(settings, blocking) if blocking else Destiny.PASS,
+        destiny=destiny,
         score=score,
-        quarantine_to=policy.quarantine_to.get((blocking or main).major),
+        quarantine_to=quarantine_to,
     )
 
 
