@@ -194,6 +194,8 @@ class SmtpConnection(asyncio.Protocol):
         self._data_began = self._last_input = self._loop.time()
         self._reception = self._intake.new_reception()
         self._output.append(render(replies.START_DATA))
+        if self._timer is None or self._timer.when() > self._due(self._data_began):
+            self._watch()
 
     def _receive(self, reception: Reception) -> None:
         octets, self._input = self._input, bytearray()
