@@ -260,7 +260,7 @@ async def test_missing_spool_directory_is_451_and_no_mail_is_lost(make_settings:
 
 
 async def test_spool_that_fails_halfway_is_451(make_settings: MakeSettings) -> None:
-    """Design rule 1: the kernel refuses to let the file grow, as on a full disk; the next, smaller message goes through."""
+    """Design rule 1: the kernel refuses to let the file grow, as on a full disk; the next message goes through."""
     handler = Recorder()
     settings = make_settings(spool_memory_limit=1000)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
