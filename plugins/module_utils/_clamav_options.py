@@ -155,4 +155,4 @@ _REMOVED = {
     "ClamukoScannerCount": "use OnAccessMaxThreads",
 }
 # In each file "Example" is the line that keeps the program from starting (features 2.06, 2.31).
-REMOVED = dict(_REMOVED, Example="the module never writes it, because the program refuses to start with it")
+REMOVED = dict(_REMOVED, Example="it is never written; with it the program does not start")

@@ -50,7 +50,10 @@ class PostfixFile(object):
         mode nothing is written, and on a host without Postfix nothing is tried.
         """
         warnings = []
-        if after != (self.before or "") and self.postconf is not None and self.before is not None:
+        if self.before is None and not after:
+            # Nothing to set on a host without Postfix: check mode must not announce an empty file.
+            after = None
+        if self.before is not None and after != self.before and self.postconf is not None:
             warnings = self._try(after, inspect)
         result = replace_file(self.module, self.path, self.before, after, new_file_mode=0o644)
         for warning in warnings:

@@ -17,8 +17,6 @@ _FIELDS = FLAG_FIELDS + ("wakeup", "maxproc")
 _PATTERNS = {"wakeup": re.compile(r"(-|[0-9]+\??)\Z"), "maxproc": re.compile(r"(-|[0-9]+)\Z")}
 _FLAGS = {"y": "y", "yes": "y", "true": "y", "n": "n", "no": "n", "false": "n", "-": "-"}
 _OPTION_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*\Z")
-# Brace groups are one word (master(5), Postfix 3.0 and later).
-_WORD = re.compile(r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|\S+")
 # The columns of the file that Debian ships.
 _LAYOUT = "%-9s %-5s %-7s %-7s %-7s %-7s %-7s %s"
 
@@ -110,7 +108,7 @@ def _blocks_of(blocks, key):
 
 
 def _parse_service(text):
-    words = _WORD.findall(text)
+    words = _words(text)
     if len(words) < 8:
         # Postfix refuses such a line; it is kept as it is and the check before the change says so.
         return None
@@ -127,11 +125,34 @@ def _parse_service(text):
     return Service(words[0], words[1], tuple(words[2:7]), " ".join(command), options)
 
 
+def _words(text):
+    """The words of a line; blanks inside of braces do not end a word (master(5), Postfix 3.0 and later)."""
+    words = [""]
+    depth = 0
+    for char in text:
+        depth = max(0, depth + {"{": 1, "}": -1}.get(char, 0))
+        if char.isspace() and depth == 0:
+            words.append("")
+        else:
+            words[-1] += char
+    return [item for item in words if item]
+
+
 def _add_option(options, text):
     if text.startswith("{"):
         text = text[1:-1]
     name, dummy, value = text.partition("=")
     options[name.strip()] = " ".join(value.split())
+
+
+def _balanced(text):
+    """Whether every brace has its other half; otherwise the value would end early in master.cf."""
+    depth = 0
+    for char in text:
+        depth += {"{": 1, "}": -1}.get(char, 0)
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def _from_entry(entry):
@@ -161,6 +182,8 @@ def _from_entry(entry):
             problems.append("%r is no name of a parameter" % (name,))
         elif isinstance(value, dict):
             problems.append("%s: takes a value or a list, not a dictionary" % name)
+        elif not _balanced(str(value)):
+            problems.append("%s: braces must be balanced, not as in %r" % (name, value))
         elif isinstance(value, (list, tuple)):
             options[name] = ",".join(word(item) for item in value)
         elif value is not None:

@@ -75,15 +75,16 @@ class ProbeMail(object):
 
 def _content(kind):
     """The MIME header fields and the body of a kind."""
-    harmless, test_string = kind.startswith("twin"), kind.partition("_")
+    harmless = kind.startswith("twin")
     if kind == "clean":
         return _text_fields(), _TEXT.encode("ascii")
     if kind in ("gtube", "twin_gtube"):
         line = _joined(_GTUBE, harmless)
         return _text_fields(), (_TEXT + line + "\r\n").encode("ascii")
     payload = _joined(_EICAR, harmless).encode("ascii")
-    form = test_string[2]
-    name = "probe.com"
+    form = kind.partition("_")[2]
+    # A name that no rule about attachment names minds.
+    name = "probe.dat"
     for dummy in range(form.count("zip")):
         payload = _zipped(name, payload)
         name = "probe.zip"
