@@ -55,8 +55,10 @@ class HeaderSection:
         return tuple(self._split())
 
     def _split(self) -> Iterator[HeaderField]:
-        starts = list(_FIELD_START.finditer(self.octets))
-        for match, following in zip(starts, [*starts[1:], None], strict=True):
+        starts = islice(_FIELD_START.finditer(self.octets), MAX_FIELDS + 1)
+        for match, following in pairwise(chain(starts, [None])):
+            if match is None:
+                return
             end = following.start() if following else len(self.octets)
             body = _FOLD.sub(b"", self.octets[match.end() : end]).rstrip(b"\r\n")
             yield HeaderField(match.group(1).decode("ascii"), body, match.start(), end)
