@@ -23,17 +23,20 @@ def received_field(mail: Mail, settings: Settings) -> str:
     if session.local_addr:
         host += f" ({_word(settings.myhostname)} [{_address(session.local_addr)}])"
     port = f"port {session.local_port}" if session.local_port else "unix socket"
-    lines = [f"from {source}", f"by {host} ({_comment(settings.myproduct_name)}, {port})"]
     protocol = session.protocol.upper()
     if mail.envelope.smtputf8:
         protocol = _INTERNATIONAL.get(protocol, protocol)
-    if protocol in _REGISTERED:
-        lines.append(f"with {protocol}")
-    lines.append(f"id {mail.mail_id}")
+    how = f"with {protocol} id {mail.mail_id}" if protocol in _REGISTERED else f"id {mail.mail_id}"
     if len(mail.envelope.recipients) == 1:
         # With several, each would learn of the others.
-        lines.append(f"for <{mail.envelope.recipients[0].address}>")
-    return "\n ".join(lines) + f";\n {format_datetime(mail.received_at)}"
+        how += f" for <{mail.envelope.recipients[0].address}>"
+    lines = [
+        f"from {source}",
+        f"by {host} ({_comment(settings.myproduct_name)}, {port})",
+        f"{how};",
+        format_datetime(mail.received_at),
+    ]
+    return "\n ".join(lines)
 
 
 def _word(text: str) -> str:

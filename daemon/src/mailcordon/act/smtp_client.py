@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -93,7 +94,9 @@ class SmtpConnection:
         except TimeoutError as error:
             raise HopTimeoutError("connect", "no answer") from error
         except OSError as error:
-            raise HopUnreachableError("connect", error.strerror or str(error)) from error
+            # asyncio puts its own words into `strerror`; the number tells what the system said.
+            why = os.strerror(error.errno) if (error.errno or 0) > 0 else str(error)
+            raise HopUnreachableError("connect", why) from error
         connection = cls(hop, timeouts, reader, writer, opened_at=asyncio.get_running_loop().time())
         try:
             await connection._greet(hello_name, deadline)
