@@ -4,6 +4,7 @@ receive -> unpack -> check -> judge -> act -> reply
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,12 +14,18 @@ from mailcordon.check.registry import Checks
 from mailcordon.config.policy import Policy, is_originating, policies_for
 from mailcordon.config.settings import Settings
 from mailcordon.judge.judge import judge
+from mailcordon.log_levels import NOTICE
+from mailcordon.mail.category import UNCHECKED_OVER_LIMITS, Category, Major
 from mailcordon.mail.finding import Findings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.part import Part
 from mailcordon.mail.verdict import Outcome, Verdict
 from mailcordon.unpack import Limits, Structure, split
 
+log = logging.getLogger(__name__)
+
+OVER_LIMITS = Category(Major.UNCHECKED, UNCHECKED_OVER_LIMITS)
+"""Parts of the message could not be looked at (B13.04)."""
 SPLIT_IN_THREAD_FROM = 256 * 1024
 """Octets from which on splitting could hold up the event loop for more than about a millisecond."""
 
@@ -48,6 +55,9 @@ class Pipeline:
         originating = is_originating(self._settings, mail.session)
         structure = await self._structure(mail)
         found = await self._checks.run(mail, structure.root, policies)
+        for finding in (*structure.findings, *found.found):
+            if finding.category == OVER_LIMITS:
+                log.log(NOTICE, "(%s) NOTICE: HOLD reason: %s", mail.log_id, finding.name)
         findings = Findings((*structure.findings, *found.found), found.spam, found.virus_checked)
         verdicts = judge(mail, findings, policies, self._settings)
         return Inspection(structure.root, findings, policies, verdicts, originating)

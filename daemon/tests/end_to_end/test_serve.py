@@ -102,6 +102,13 @@ def test_sigterm_stops_cleanly(daemon: Daemon) -> None:
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
 
 
+def test_scanners_are_named_once_at_start(daemon: Daemon) -> None:
+    """Features 7.02, B8.08: which scanners answer, from one worker only."""
+    daemon.start()
+    wait_until(lambda: "Using primary internal av scanner code for clamd" in daemon.log(), "discovery")
+    assert daemon.log().count("av scanner") == 1
+
+
 def test_killed_worker_is_replaced(daemon: Daemon, next_hop: NextHop, token: str) -> None:
     """Checklist 23: a worker that dies comes back, and mail goes on."""
     daemon.start()

@@ -7,6 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, islice, pairwise
+
+MAX_FIELDS = 10_000
+"""Fields that are told apart; what follows is one with the last, so that a hostile header cannot eat the memory."""
 
 _END_OF_HEADER = re.compile(rb"\r?\n\r?\n|\A\r?\n")
 _FIELD_START = re.compile(rb"^([!-9;-~]+)[ \t]*:", re.MULTILINE)

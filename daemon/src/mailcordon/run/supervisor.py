@@ -167,14 +167,15 @@ class Supervisor:
     def _replace_missing(self) -> None:
         if self._missing() and time.monotonic() >= self._restart_at:
             for _ in range(self._missing()):
-                self._start_worker(self._settings)
+                self._start_worker(self._settings, is_first=False)
 
-    def _start_worker(self, settings: Settings) -> None:
+    def _start_worker(self, settings: Settings, *, is_first: bool) -> None:
         worker = worker_process.start(
             settings,
             self._generation,
             self._listeners.sockets,
             to_terminal=self._to_terminal,
+            is_first=is_first,
             in_child=self._become_child,
         )
         self._workers[worker.pid] = worker
@@ -186,8 +187,8 @@ class Supervisor:
         Raises StartupError when they do not; then none of them is left.
         """
         self._generation = next(self._generations)
-        for _ in range(_number_of_workers(settings)):
-            self._start_worker(settings)
+        for number in range(_number_of_workers(settings)):
+            self._start_worker(settings, is_first=number == 0)
         deadline = time.monotonic() + START_TIMEOUT
         while True:
             fresh = [w for w in self._workers.values() if w.generation == self._generation]

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import uvloop
 
@@ -26,13 +27,14 @@ HEARTBEAT_INTERVAL = 5.0
 ALIVE = b"."
 
 
-def run(settings: Settings, sockets: Sequence[socket.socket], heartbeat: int) -> None:
+def run(settings: Settings, sockets: Sequence[socket.socket], heartbeat: int, *, is_first: bool) -> None:
     """Serve until SIGTERM, then finish what was begun and return.
 
-    `heartbeat` is a descriptor to write signs of life to; the first one says that the worker takes mail.
+    `heartbeat` is a descriptor to write signs of life to; the first one says that the worker takes mail. The first
+    worker of a configuration logs which scanners answer.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(Worker(settings).serve(sockets, heartbeat))
+        runner.run(Worker(settings).serve(sockets, heartbeat, is_first=is_first))
 
 
 class Worker:
@@ -42,18 +44,23 @@ class Worker:
         self._pipeline = Pipeline(settings)
         self._server = MailServer(settings, self._handle, LogIds(os.getpid()))
 
-    async def serve(self, sockets: Sequence[socket.socket], heartbeat: int) -> None:
+    async def serve(self, sockets: Sequence[socket.socket], heartbeat: int, *, is_first: bool) -> None:
         """Take mail until SIGTERM; returns when the last message is done."""
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         await self._server.start(sockets)
-        beating = asyncio.create_task(self._beat(heartbeat))
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(self._beat(heartbeat))]
+        if is_first:
+            # Beside the mail: a scanner that is late must not delay the start (checklist 27).
+            tasks.append(asyncio.create_task(self._pipeline.discover()))
         try:
             await stop.wait()
             await self._server.drain()
             await self._pipeline.close()
         finally:
-            beating.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _handle(self, mail: Mail) -> Outcome:
         started = time.monotonic()

@@ -67,6 +67,7 @@ def start(
     sockets: Sequence[socket.socket],
     *,
     to_terminal: bool,
+    is_first: bool,
     in_child: Callable[[], None],
 ) -> WorkerProcess:
     """Fork a worker. `in_child` gives up what belongs to the supervisor alone."""
@@ -81,17 +82,19 @@ def start(
     try:
         os.close(reader)
         in_child()
-        status = _child(settings, sockets, writer, to_terminal=to_terminal)
+        status = _child(settings, sockets, writer, to_terminal=to_terminal, is_first=is_first)
     finally:
         # Never back into the supervisor's code.
         os._exit(status)
 
 
-def _child(settings: Settings, sockets: Sequence[socket.socket], heartbeat: int, *, to_terminal: bool) -> int:
+def _child(
+    settings: Settings, sockets: Sequence[socket.socket], heartbeat: int, *, to_terminal: bool, is_first: bool
+) -> int:
     handler = make_handler(settings, to_terminal=to_terminal)
     with logging_to(handler, threshold(settings.log_level), queued=True):
         try:
-            worker.run(settings, sockets, heartbeat)
+            worker.run(settings, sockets, heartbeat, is_first=is_first)
         except MailcordonError as error:
             log.critical("worker: %s", error)
             return EXIT_DEFECT
