@@ -58,6 +58,12 @@ def test_removal_takes_every_occurrence_with_its_folds_and_nothing_else(make_mai
     )
 
 
+def test_forged_fields_do_not_hide_behind_many_others(make_mail: MakeMail) -> None:
+    octets = b"A: 1\r\n" * 20_000 + b"X-Spam-Status: No\r\n\r\nb"
+    copy = copy_of(make_mail(octets), HeaderEdits(remove=frozenset({"x-spam-status"})))
+    assert copy == TRACE + octets.replace(b"X-Spam-Status: No\r\n", b"")
+
+
 def test_without_edits_forged_fields_stay(make_mail: MakeMail) -> None:
     """The twin of the removal: only what the edits name is touched."""
     octets = b"X-Spam-Status: No\r\n\r\nb"
@@ -74,6 +80,7 @@ def test_without_edits_forged_fields_stay(make_mail: MakeMail) -> None:
         ("[S]", b"Subject: =?utf-8?Q?x?=\r\n", b"Subject: [S] =?utf-8?Q?x?=\r\n"),
         ("***SPAM*** ", b"From: a\r\n", b"Subject: ***SPAM***\r\nFrom: a\r\n"),
         ("Müll ", b"Subject: buy\r\n", b"Subject: =?utf-8?B?TcO8bGw=?= buy\r\n"),
+        ("* ", b"Subject: one\r\nA: 1\r\nSubject: two\r\n", b"Subject: * one\r\nA: 1\r\nSubject: * two\r\n"),
         ("a\r\nBcc: b ", b"Subject: buy\r\n", b"Subject: a Bcc: b buy\r\n"),
     ],
 )

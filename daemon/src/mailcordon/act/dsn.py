@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
-from mailcordon.act.edit import EditedMessage, end_of_field
+from mailcordon.act.edit import EditedMessage
 from mailcordon.act.fields import make_field
 from mailcordon.act.hop_reply import HopReply
 from mailcordon.act.outgoing import xtext_decoded
@@ -25,6 +25,7 @@ FULL_MESSAGE_LIMIT = 64 * 1024
 """Octets up to which RET=FULL returns the whole message."""
 _HEADER_LIMIT = 64 * 1024
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\r\n]")
+_FIELD = re.compile(rb"^[!-9;-~]+[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.MULTILINE)
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")
 
 
@@ -133,7 +134,7 @@ def _original_part(mail: Mail, *, full: bool, international: bool) -> bytes:
 
 def _fields_only(header: HeaderSection) -> bytes:
     """The fields, without lines that are none: those could hold what was blocked."""
-    octets = b"".join(header.octets[field.start : end_of_field(header.octets, field.start)] for field in header.fields)
+    octets = b"".join(match.group() for match in _FIELD.finditer(header.octets))
     if len(octets) <= _HEADER_LIMIT:
         return octets
     return octets[: octets.rfind(b"\n", 0, _HEADER_LIMIT) + 1]

@@ -9,7 +9,6 @@ from mailcordon.mail.message import Mail
 
 CHUNK_SIZE = 128 * 1024
 _LINE_LIMIT = 998
-_END_OF_FIELD = re.compile(rb"\n(?![ \t])")
 
 
 class EditedMessage:
@@ -57,29 +56,25 @@ def with_fields(mail: Mail, fields: Sequence[bytes], edits: HeaderEdits) -> Edit
 
 
 def _edited_header(header: HeaderSection, edits: HeaderEdits) -> bytes:
-    if not edits.remove and edits.subject_prefix is None:
+    prefix = edits.subject_prefix
+    wanted = edits.remove | ({"subject"} if prefix is not None else frozenset())
+    if not wanted:
         return header.octets
-    pieces: list[bytes] = []
-    position = 0
-    for field in header.fields:
-        end = end_of_field(header.octets, field.start)
-        name = field.name.lower()
-        if name in edits.remove:
-            pieces.append(header.octets[position : field.start])
-            position = end
-        elif name == "subject" and edits.subject_prefix is not None:
-            pieces += [
-                header.octets[position : field.start],
-                _prefixed(header.octets[field.start : end], edits.subject_prefix),
-            ]
-            position = end
-    return b"".join([*pieces, header.octets[position:]])
+
+    def replacement(match: re.Match[bytes]) -> bytes:
+        is_removed = prefix is None or match.group(1).decode("ascii").lower() in edits.remove
+        return b"" if is_removed else _prefixed(match.group(), prefix or "")
+
+    return _fields_named(wanted).sub(replacement, header.octets)
 
 
-def end_of_field(octets: bytes, start: int) -> int:
-    """Lines that belong to no field may follow; they are not ours to remove."""
-    match = _END_OF_FIELD.search(octets, start)
-    return match.end() if match else len(octets)
+def _fields_named(names: frozenset[str]) -> re.Pattern[bytes]:
+    """Whole fields with their folds. Lines that belong to no field may follow; they are not ours to touch.
+
+    Searches the octets, not `HeaderSection.fields`: those are limited in number, forged fields must not hide behind it.
+    """
+    either = b"|".join(re.escape(name.encode("ascii", "replace")) for name in sorted(names))
+    return re.compile(rb"^(" + either + rb")[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.MULTILINE | re.IGNORECASE)
 
 
 def _prefixed(field: bytes, prefix: str) -> bytes:

@@ -95,7 +95,7 @@ class SmtpConnection:
             raise HopTimeoutError("connect", "no answer") from error
         except OSError as error:
             # asyncio puts its own words into `strerror`; the number tells what the system said.
-            why = os.strerror(error.errno) if (error.errno or 0) > 0 else str(error)
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
             raise HopUnreachableError("connect", why) from error
         connection = cls(hop, timeouts, reader, writer, opened_at=asyncio.get_running_loop().time())
         try:
