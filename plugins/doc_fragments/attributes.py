@@ -36,6 +36,7 @@ attributes:
     support: full
     description: A second run with the same options on an unchanged host changes nothing.
   platform:
+    support: full
     platforms: posix
     description: Target systems on which the module works.
   safe_file_operations:

@@ -54,4 +54,3 @@ def problems(rc, output, errors):
         return [str(entry) for entry in entries]
     lines = [line.strip() for line in (errors + "\n" + output).splitlines() if line.strip()]
     return lines or ["the command ended with code %d and said nothing" % rc]
-

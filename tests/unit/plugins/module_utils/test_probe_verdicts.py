@@ -39,8 +39,11 @@ def test_other_mails_do_not_count():
 
 def test_the_old_form_without_actions_and_a_syslog_prefix():
     """B8.05, and a log file in place of the journal."""
-    line = "Nov 22 10:00:00 host amavis[58725]: (58725-05) Passed CLEAN, LOCAL [10.0.0.1] [10.0.0.1] <s> -> <r>, Message-ID: %s, mail_id: x, Hits: 0.1, size: 1, queued_as: 4Z, 9 ms" % ID
-    assert find_entry([line], ID).facts["queued_as"] == "4Z"
+    line = (
+        "Nov 22 10:00:00 host amavis[58725]: (58725-05) Passed CLEAN, LOCAL [10.0.0.1] [10.0.0.1] <s> -> <r>,"
+        " Message-ID: %s, mail_id: x, Hits: 0.1, size: 1, queued_as: 4Z, 9 ms"
+    )
+    assert find_entry([line % ID], ID).facts["queued_as"] == "4Z"
 
 
 def test_several_names_and_brackets_in_them():
