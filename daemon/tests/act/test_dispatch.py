@@ -272,6 +272,14 @@ async def test_mail_loop_is_refused(desk: Desk) -> None:
     assert words(outcome) == ["Relayed"]
 
 
+async def test_huge_header_is_edited_all_the_same(desk: Desk) -> None:
+    """Design rule 7: in a thread; the result is the same."""
+    octets = b"A: " + b"x" * 900 + b"\r\nX-Spam-Flag: NO\r\n"
+    edits = HeaderEdits(remove=frozenset({"x-spam-flag"}))
+    await desk.act(LMTP, passed(A, edits=edits), octets=octets * 400, findings=CLEAN)
+    assert desk.hop.taken[0].octets.endswith((b"A: " + b"x" * 900 + b"\r\n") * 400)
+
+
 async def test_no_recipients(desk: Desk) -> None:
     """B5.13."""
     outcome = await desk.act(SMTP)

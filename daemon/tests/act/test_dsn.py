@@ -97,6 +97,16 @@ def test_whole_message_when_asked_for(make_mail: MakeMail) -> None:
     assert ORIGINAL in octets
 
 
+def test_long_header_is_cut_at_a_line(make_mail: MakeMail) -> None:
+    _, _, _, original = parsed(
+        composed(make_mail(b"A: 1234567\r\n" * 20_000), Failure(Recipient("b@b.example"), BLOCKED))
+    )
+    text = original.get_payload()
+    assert isinstance(text, str)
+    assert 60_000 < len(text) <= 64 * 1024
+    assert set(text.split()) == {"A:", "1234567"}
+
+
 def test_international_addresses(make_mail: MakeMail) -> None:
     """RFC 6533: the global variants, addresses in UTF-8."""
     failure = Failure(Recipient("jörg@example.test"), BLOCKED)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailcordon.act.dot_stuffing import stuffed
+from mailcordon.act.dot_stuffing import in_blocks, stuffed
 from mailcordon.act.edit import CHUNK_SIZE, EditedMessage, edit
 from mailcordon.mail.header import HeaderEdits
 from mailcordon.mail.message import Mail
@@ -111,7 +111,7 @@ def unstuffed(wire: bytes) -> bytes:
 
 
 def assert_travels(octets: bytes) -> None:
-    wire = b"".join(stuffed(EditedMessage([octets]).chunks()))
+    wire = b"".join(in_blocks(stuffed(EditedMessage([octets]).chunks()), 7))
     for end in (b"\r\n.\r\n", b"\n.\n", b"\n.\r\n"):
         # None of them before the real end, for whatever the next hop takes to be one (SMTP smuggling).
         assert wire.find(end) in (-1, len(wire) - len(end))

@@ -20,3 +20,17 @@ def stuffed(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield chunk.replace(b"\n.", b"\n..")
         tail = (tail + chunk[-2:])[-2:]
     yield b".\r\n" if tail == b"\r\n" else b"\r\n.\r\n"
+
+
+def in_blocks(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The same octets in blocks of at least `size`, the last one excepted: one write for many small pieces."""
+    collected: list[bytes] = []
+    length = 0
+    for piece in pieces:
+        collected.append(piece)
+        length += len(piece)
+        if length >= size:
+            yield b"".join(collected)
+            collected, length = [], 0
+    if collected:
+        yield b"".join(collected)

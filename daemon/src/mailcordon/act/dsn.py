@@ -134,10 +134,10 @@ def _original_part(mail: Mail, *, full: bool, international: bool) -> bytes:
 
 def _fields_only(header: HeaderSection) -> bytes:
     """The fields, without lines that are none: those could hold what was blocked."""
-    octets = b"".join(match.group() for match in _FIELD.finditer(header.octets))
-    if len(octets) <= _HEADER_LIMIT:
-        return octets
-    return octets[: octets.rfind(b"\n", 0, _HEADER_LIMIT) + 1]
+    octets = header.octets
+    if len(octets) > _HEADER_LIMIT:
+        octets = octets[: octets.rfind(b"\n", 0, _HEADER_LIMIT) + 1]
+    return b"".join(match.group() for match in _FIELD.finditer(octets))
 
 
 def _part(content_type: str, body: bytes) -> bytes:

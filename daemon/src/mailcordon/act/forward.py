@@ -1,11 +1,12 @@
 """Forwards the mail to the recipients who are to get it (B7.07)."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mailcordon.act import replies
 from mailcordon.act.courier import Courier, Handover
-from mailcordon.act.edit import edit
+from mailcordon.act.edit import EditedMessage, edit
 from mailcordon.act.outgoing import Outgoing
 from mailcordon.act.received import received_field
 from mailcordon.act.timeouts import Deadline
@@ -16,6 +17,8 @@ from mailcordon.mail.verdict import Verdict
 
 MAX_HOPS = 100
 """Received fields (B6.14)."""
+_LARGE_HEADER = 256 * 1024
+"""Octets from which on editing could hold up the event loop for more than about a millisecond."""
 
 
 class Forwarder:
@@ -39,7 +42,7 @@ class Forwarder:
         for edits, numbers in clusters.items():
             outgoing = Outgoing(
                 replace(mail.envelope, recipients=tuple(verdicts[number].recipient for number in numbers)),
-                edit(mail, edits, received=received),
+                await _edited(mail, edits, received),
                 mail.session.client,
             )
             handovers = await self._send(mail, outgoing, deadline)
@@ -48,3 +51,9 @@ class Forwarder:
 
     async def _send(self, mail: Mail, outgoing: Outgoing, deadline: Deadline) -> Sequence[Handover]:
         return await self._courier.send(mail, outgoing, self._settings.forward_method, deadline, word="FWD")
+
+
+async def _edited(mail: Mail, edits: HeaderEdits, received: str) -> EditedMessage:
+    if len(mail.header.octets) < _LARGE_HEADER:
+        return edit(mail, edits, received=received)
+    return await asyncio.to_thread(edit, mail, edits, received=received)

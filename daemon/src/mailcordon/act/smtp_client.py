@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mailcordon.act.dot_stuffing import stuffed
+from mailcordon.act.dot_stuffing import in_blocks, stuffed
 from mailcordon.act.hop_reply import HopReply, join_lines, parse_line
 from mailcordon.act.outgoing import (
     Features,
@@ -23,6 +23,7 @@ from mailcordon.mail.envelope import Client
 
 _PIPELINE = 50
 """Commands sent before their replies are read: neither side's buffers can fill up."""
+_BLOCK = 64 * 1024
 _REPLY_LINES_LIMIT = 200
 _SERVICE_CLOSING = 421
 
@@ -208,8 +209,8 @@ class SmtpConnection:
 
     async def _send_message(self, outgoing: Outgoing, delivery: Delivery, deadline: Deadline) -> None:
         delivery.message_begun = True
-        for chunk in stuffed(outgoing.message.chunks()):
-            await self._write("data", chunk, deadline.within(self.timeouts.block))
+        for block in in_blocks(stuffed(outgoing.message.chunks()), _BLOCK):
+            await self._write("data", block, deadline.within(self.timeouts.block))
 
     async def _read_verdicts(self, accepted: Sequence[int], delivery: Delivery, deadline: Deadline) -> None:
         lmtp = self.hop.protocol == "lmtp"
