@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import fields
 from typing import Any
 
 from mailcordon.act.connection_cache import ConnectionCache
@@ -18,19 +19,10 @@ from mailcordon.mail.finding import Finding, Findings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.verdict import Outcome, Verdict
 
-QUICK = Timeouts(
-    connect=2,
-    greeting=0.4,
-    hello=0.4,
-    command=0.4,
-    data=0.4,
-    block=0.4,
-    final=0.4,
-    noop=0.4,
-    reset=0.4,
-    quit=0.4,
-    least=0.4,
-)
+PATIENT = Timeouts(*[20.0] * len(fields(Timeouts)))
+"""No test waits that long, however busy the machine is."""
+IMPATIENT = Timeouts(*[0.4] * len(fields(Timeouts)))
+"""For hops that keep silent."""
 VIRUS = Category(Major.VIRUS)
 SPAM = Category(Major.SPAM)
 INFECTED = Findings((Finding(VIRUS, "Eicar-Test-Signature", "clamd"),), virus_checked=True)
@@ -68,7 +60,7 @@ async def act(
     settings: Settings, mail: Mail, verdicts: Sequence[Verdict], findings: Findings = INFECTED
 ) -> tuple[Outcome, dict[str, int]]:
     """One message through a new Actor; its outcome and the connection counters."""
-    actor = Actor(settings, QUICK)
+    actor = Actor(settings, PATIENT)
     try:
         policies = policies_for(settings, [verdict.recipient for verdict in verdicts])
         outcome = await actor.act(mail, findings, verdicts, policies)
@@ -91,14 +83,23 @@ def outgoing(
 
 def soon() -> Deadline:
     """A deadline that no test reaches."""
-    return Deadline(asyncio.get_running_loop().time() + 60, QUICK.least)
+    return Deadline(asyncio.get_running_loop().time() + 60, 0)
 
 
 @contextlib.asynccontextmanager
-async def cache(*, enabled: bool = True) -> AsyncIterator[ConnectionCache]:
+async def cache(*, enabled: bool = True, timeouts: Timeouts = PATIENT) -> AsyncIterator[ConnectionCache]:
     """A connection cache, closed after the block."""
-    made = ConnectionCache(enabled=enabled, hello_name="localhost", timeouts=QUICK)
+    made = ConnectionCache(enabled=enabled, hello_name="localhost", timeouts=timeouts)
     try:
         yield made
     finally:
         await made.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another task does."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("waited in vain")

@@ -1,17 +1,20 @@
 """Quarantine copies (B10, features 12a)."""
 
+import asyncio
 import gzip
 import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
 from acting import INFECTED, SPAM, VIRUS, cache, passed, soon, stopped
 from next_hop import running
 
+from mailcordon.act import quarantine as quarantine_module
 from mailcordon.act.courier import Courier
 from mailcordon.act.quarantine import Quarantine
 from mailcordon.act.quarantine_file import relative_path, store
@@ -145,6 +148,30 @@ async def test_failure_is_an_error_that_names_file_and_reason(
         with pytest.raises(QuarantineError, match=re.escape(str(settings.QUARANTINEDIR))) as caught:
             await keep(settings, make_mail(MESSAGE), [virus_for("a@example.test")])
         assert "\n" not in str(caught.value)
+
+
+async def test_cancelled_copy_is_finished_first(
+    make_mail: MakeMail, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread reads the spool, so `keep` may not return before it; a message past its time is cancelled."""
+    entered, go_on = threading.Event(), threading.Event()
+
+    def slow_store(directory: Path, relative: PurePosixPath, chunks: Iterable[bytes]) -> None:
+        entered.set()
+        assert go_on.wait(20)
+        store(directory, relative, chunks)
+
+    monkeypatch.setattr(quarantine_module, "store", slow_store)
+    settings = make_settings()
+    keeping = asyncio.create_task(keep(settings, make_mail(MESSAGE), [virus_for("a@example.test")]))
+    await asyncio.to_thread(entered.wait, 20)
+    keeping.cancel()
+    await asyncio.sleep(0.05)
+    assert not keeping.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await keeping
+    assert len(files_in(settings.QUARANTINEDIR)) == 1
 
 
 async def test_unknown_method_is_an_error(make_mail: MakeMail, make_settings: MakeSettings) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from acting import QUICK, outgoing, soon
+from acting import IMPATIENT, PATIENT, outgoing, soon
 from next_hop import DROP, KEYWORDS, SILENCE, Hop, running
 
 from mailcordon.act.outgoing import Outgoing, xtext, xtext_decoded
@@ -15,6 +15,7 @@ from mailcordon.act.smtp_client import (
     HopUnreachableError,
     SmtpConnection,
 )
+from mailcordon.act.timeouts import Timeouts
 from mailcordon.config.types import NextHop
 from mailcordon.mail.envelope import Client, Recipient
 
@@ -22,8 +23,8 @@ PLAIN = ("SIZE",)
 TWO = ("a@example.test", "b@example.test")
 
 
-async def send(hop: Hop, *mails: Outgoing) -> list[Delivery]:
-    connection = await SmtpConnection.open(hop.hop, "localhost", QUICK, soon())
+async def send(hop: Hop, *mails: Outgoing, timeouts: Timeouts = PATIENT) -> list[Delivery]:
+    connection = await SmtpConnection.open(hop.hop, "localhost", timeouts, soon())
     deliveries = [await connection.send(mail, soon()) for mail in mails]
     if connection.usable:
         await connection.quit()
@@ -151,7 +152,7 @@ async def test_some_recipients_refused(lmtp: bool, keywords: tuple[str, ...]) ->
 async def test_negative_replies_reach_every_recipient(command: str, answer: str, keywords: tuple[str, ...]) -> None:
     """And the session is clean for the next message."""
     async with running(keywords=keywords, answers={command: answer}) as hop:
-        connection = await SmtpConnection.open(hop.hop, "localhost", QUICK, soon())
+        connection = await SmtpConnection.open(hop.hop, "localhost", PATIENT, soon())
         delivery = await connection.send(outgoing(b"x\r\n", *TWO), soon())
         assert [str(reply) for reply in delivery.replies] == [answer] * 2
         assert hop.taken == []
@@ -196,7 +197,8 @@ FAILURES = [DROP, SILENCE, "421 4.3.2 closing", "nonsense", "299-x\r\n250 y"]
 async def test_failure_at_each_step_delivers_nothing(step: str, failure: str, keywords: tuple[str, ...]) -> None:
     """B7.06, design rule 1."""
     async with running(keywords=keywords, answers={step: failure}) as hop:
-        (delivery,) = await send(hop, outgoing(b"x\r\n" * 100_000, *TWO))
+        timeouts = IMPATIENT if failure == SILENCE else PATIENT
+        (delivery,) = await send(hop, outgoing(b"x\r\n" * 100_000, *TWO), timeouts=timeouts)
     assert codes(delivery) == [None, None]
     assert isinstance(delivery.error, HopTimeoutError if failure == SILENCE else HopBrokenError)
     assert delivery.message_begun == (step in ("data", "end"))
@@ -211,7 +213,7 @@ async def test_failure_before_the_first_transaction(step: str, failure: str, err
     answers = {step: failure, **({"HELO": failure} if step == "EHLO" else {})}
     async with running(answers=answers) as hop:
         with pytest.raises(error):
-            await SmtpConnection.open(hop.hop, "localhost", QUICK, soon())
+            await SmtpConnection.open(hop.hop, "localhost", IMPATIENT if failure == SILENCE else PATIENT, soon())
 
 
 async def test_helo_when_ehlo_is_refused() -> None:
@@ -226,7 +228,7 @@ async def test_nobody_listens(tmp_path: Path) -> None:
         gone = hop.hop
     for target in (gone, NextHop(protocol="lmtp", path=str(tmp_path / "none"))):
         with pytest.raises(HopUnreachableError) as caught:
-            await SmtpConnection.open(target, "localhost", QUICK, soon())
+            await SmtpConnection.open(target, "localhost", PATIENT, soon())
         assert "\n" not in str(caught.value)
 
 

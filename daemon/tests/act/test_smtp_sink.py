@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from acting import QUICK, passed
+from acting import PATIENT, passed
 
 from mailcordon.act.dispatch import Actor
 from mailcordon.config.policy import policies_for
@@ -72,7 +72,7 @@ def only_file(directory: Path) -> bytes:
 
 @contextlib.asynccontextmanager
 async def acting(settings: Settings) -> AsyncIterator[Actor]:
-    actor = Actor(settings, QUICK)
+    actor = Actor(settings, PATIENT)
     try:
         yield actor
     finally:
