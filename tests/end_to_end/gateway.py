@@ -52,7 +52,7 @@ def new_token() -> str:
     return f"t{uuid.uuid4().hex[:16]}"
 
 
-def wait_for(what: str, look: Callable[[], T | None], timeout: float = 60.0, pause: float = 0.5) -> T:
+def wait_for(what: str, look: Callable[[], T | None], timeout: float = 30.0, pause: float = 0.5) -> T:
     """Looks until something is there.
 
     Raises:
@@ -115,7 +115,7 @@ class Gateway:
         listed = self.host.run(f"grep -rlF -- {token} {MAILDIR}/new {MAILDIR}/cur")
         return [self.host.file(path).content for path in listed.stdout.split()]
 
-    def wait_delivered(self, token: str, timeout: float = 60.0) -> bytes:
+    def wait_delivered(self, token: str, timeout: float = 30.0) -> bytes:
         """The mail from the mailbox; waits for it. There must be one copy only."""
         copies = wait_for(f"mail {token} in the mailbox", lambda: self.delivered(token), timeout)
         assert len(copies) == 1, f"mail {token} was delivered {len(copies)} times"
@@ -126,7 +126,7 @@ class Gateway:
         journal = self.host.run(f"journalctl -q -t amavis -o cat --no-pager | grep -F -- {token}").stdout
         return [line for line in journal.splitlines() if re.search(r"\b(Passed|Blocked) ", line)]
 
-    def wait_logged(self, token: str, kind: str, timeout: float = 60.0) -> str:
+    def wait_logged(self, token: str, kind: str, timeout: float = 30.0) -> str:
         """The main log entry that begins with `kind` (`Passed` or `Blocked`) for the mail; waits for it."""
 
         def look() -> str | None:

@@ -17,6 +17,7 @@ def gateway(host: Host) -> Gateway:
     return Gateway(host)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of one host share its services, so they stay in one worker process and in order; hosts run side by side."""
     for item in items:

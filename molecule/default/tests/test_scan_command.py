@@ -27,7 +27,8 @@ def test_harmless_twin(gateway: Gateway, form: str) -> None:
     with gateway.file(SCANNED, samples.FORMS[form](new_token(), RECIPIENT, samples.twin())):
         result = gateway.host.run(f"mailcordon scan --json {SCANNED}")
     assert result.rc == 0, result
-    assert json.loads(result.stdout)["category"] == "clean"
+    # "cleantag", as the test hosts have the tag level below any score
+    assert json.loads(result.stdout)["category"] == "cleantag"
 
 
 def test_standard_input(gateway: Gateway) -> None:
