@@ -97,7 +97,7 @@ class Mbox(object):
             return None
         except OSError as error:
             raise GatewayError("cannot read the mailbox %s: %s" % (self.path, error.strerror))
-        for dummy, text in _messages(data):
+        for _dummy, text in _messages(data):
             if token.encode("ascii") in text:
                 return text
         return None

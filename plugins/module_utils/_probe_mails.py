@@ -85,7 +85,7 @@ def _content(kind):
     form = kind.partition("_")[2]
     # A name that no rule about attachment names minds.
     name = "probe.dat"
-    for dummy in range(form.count("zip")):
+    for _dummy in range(form.count("zip")):
         payload = _zipped(name, payload)
         name = "probe.zip"
     return _multipart(name, payload, plain=not form)

@@ -27,7 +27,7 @@ def content_of(kind):
     message = email.message_from_bytes(mail_of(kind).data)
     part = message.get_payload()[1] if message.is_multipart() else message
     content = part.get_payload(decode=True)
-    for dummy in range(kind.count("zip")):
+    for _dummy in range(kind.count("zip")):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             content = archive.read(archive.namelist()[0])
     return content
