@@ -16,7 +16,7 @@ MAX_AGE = 60.0
 
 @dataclass(slots=True)
 class ConnectionCounters:
-    """Counters of features 13.08. `transact` = `new` + `reuse_recent` + `reuse_refreshed` as long as none is idle."""
+    """Counters of features 13.08: every transaction is on a session that is new, reused or probed and reused."""
 
     new: int = 0
     reuse_recent: int = 0
