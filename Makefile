@@ -39,7 +39,8 @@ lint: tools ## ruff, mypy --strict, yamllint, ansible-lint, role READMEs
 	@$(STEPS) lint
 
 .PHONY: unit
-unit: tools ## Tests of the roles' definitions
+unit: tools ## Tests of the roles' definitions, and of the modules on the real Postfix and ClamAV
+	@.ci/setup servers
 	@$(STEPS) unit
 
 .PHONY: daemon-test

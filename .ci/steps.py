@@ -48,13 +48,17 @@ GROUPS: dict[str, list[Step]] = {
     "lint": [
         Step("ruff", "ruff check . && ruff format --check . && cd daemon && ruff check . && ruff format --check ."),
         Step("mypy daemon", "mypy", folder="daemon"),
-        Step("mypy tests", "mypy --config-file .config/mypy.ini tests/end_to_end molecule/*/tests .ci/steps.py"),
+        Step(
+            "mypy tests",
+            "mypy --config-file .config/mypy.ini tests/end_to_end molecule/*/tests* molecule/demo/run.py .ci/steps.py",
+        ),
         Step("yamllint", "yamllint --strict ."),
         Step("ansible-lint", ".ci/ansible-lint"),
         Step("role READMEs", "python tests/roles/role_readmes.py --check"),
     ],
     "unit": [
         Step("roles", "python -m pytest -q tests/roles"),
+        Step("modules on tools", "tests/run_tool_tests.sh"),
     ],
     "daemon": [
         Step("daemon", "python -m pytest tests", folder="daemon", minutes=15),
@@ -64,7 +68,7 @@ GROUPS: dict[str, list[Step]] = {
         Step("ansible-test", "tests/run_ansible_test.sh", minutes=15),
     ],
     "molecule": [
-        Step("molecule default", "molecule test -s default", minutes=30),
+        Step("molecule default", "molecule test --no-command-borders -s default", minutes=30),
     ],
 }
 # Beyond what continuous integration runs
