@@ -174,12 +174,6 @@ async def test_cancelled_copy_is_finished_first(
     assert len(files_in(settings.QUARANTINEDIR)) == 1
 
 
-async def test_unknown_method_is_an_error(make_mail: MakeMail, make_settings: MakeSettings) -> None:
-    settings = make_settings(virus_quarantine_method="sql:")
-    with pytest.raises(QuarantineError, match="'sql:' is not supported"):
-        await keep(settings, make_mail(MESSAGE), [virus_for("a@example.test")])
-
-
 async def test_copy_to_a_mail_address(make_mail: MakeMail, make_settings: MakeSettings) -> None:
     """B10.02: a target with `@` is mailed; refused there, the mail is not safe."""
     async with running() as hop:

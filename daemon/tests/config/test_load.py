@@ -89,6 +89,13 @@ def test_host_without_domain_is_refused(tmp_path: Path) -> None:
     assert "set myhostname to the host's fully qualified name" in found[0]
 
 
+@pytest.mark.parametrize("method", ["sql:", "local:", "local:/etc/passwd", "local:../x-%m", "virus-%m"])
+def test_quarantine_methods_that_do_not_work_are_refused(tmp_path: Path, method: str) -> None:
+    """B10.01: found by check-config, not by the first infected mail; nothing outside QUARANTINEDIR."""
+    (found,) = problems(write(tmp_path, _50_user=IDENTITY + f'virus_quarantine_method = "{method}"\n'))
+    assert "virus_quarantine_method" in found
+
+
 def test_other_files_are_not_configuration(tmp_path: Path) -> None:
     """Backups and editors' files next to the fragments do no harm."""
     write(tmp_path, _05_node_id=IDENTITY)

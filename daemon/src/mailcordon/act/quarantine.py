@@ -15,6 +15,7 @@ from mailcordon.act.received import received_field
 from mailcordon.act.timeouts import Deadline
 from mailcordon.config.policy import Policy, quarantine_method
 from mailcordon.config.settings import Settings
+from mailcordon.config.types import LOCAL_QUARANTINE
 from mailcordon.errors import QuarantineError
 from mailcordon.mail.category import Destiny
 from mailcordon.mail.envelope import Envelope, Recipient
@@ -27,8 +28,6 @@ log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_LOCAL = "local:"
 
 
 class Quarantine:
@@ -81,9 +80,7 @@ class Quarantine:
         raise QuarantineError(f"no quarantine method for {verdict.main.display_name} mail to {verdict.quarantine_to}")
 
     async def _store(self, mail: Mail, copy: EditedMessage, method: str) -> QuarantineCopy:
-        if not method.startswith(_LOCAL):
-            raise QuarantineError(f"quarantine method {method!r} is not supported: expected {_LOCAL} and a file name")
-        template = method.removeprefix(_LOCAL)
+        template = method.removeprefix(LOCAL_QUARANTINE)
         location = await _in_thread(self._write, mail, copy, template)
         log.debug("(%s) %s quarantined in %s", mail.log_id, mail.mail_id, location)
         return QuarantineCopy(location, "Z" if location.endswith(".gz") else "F")

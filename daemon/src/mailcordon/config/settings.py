@@ -13,6 +13,7 @@ from mailcordon.config.types import (
     DestinyWord,
     Networks,
     NumberLookup,
+    QuarantineMethod,
     SpamScanner,
     TextLookup,
 )
@@ -102,11 +103,11 @@ class Settings(BaseModel):
     spam_dsn_cutoff_level: NumberLookup
 
     # Quarantine
-    virus_quarantine_method: str
-    banned_quarantine_method: str
-    spam_quarantine_method: str
-    bad_header_quarantine_method: str
-    unchecked_quarantine_method: str
+    virus_quarantine_method: QuarantineMethod
+    banned_quarantine_method: QuarantineMethod
+    spam_quarantine_method: QuarantineMethod
+    bad_header_quarantine_method: QuarantineMethod
+    unchecked_quarantine_method: QuarantineMethod
     """`local:` and a file name template (B10.03); empty means no quarantine."""
     virus_quarantine_to: TextLookup
     banned_quarantine_to: TextLookup

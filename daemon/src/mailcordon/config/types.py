@@ -103,6 +103,22 @@ def _next_hop(raw: object) -> Any:
 DeliveryMethod = Annotated[NextHop, BeforeValidator(_next_hop), PlainSerializer(str)]
 
 
+LOCAL_QUARANTINE = "local:"
+
+
+def _quarantine_method(raw: object) -> str:
+    method = _text(raw)
+    template = method.removeprefix(LOCAL_QUARANTINE)
+    if not method:
+        return method
+    if template == method or not template or template.startswith("/") or ".." in template.split("/"):
+        raise ValueError(f"{method!r} is neither empty nor {LOCAL_QUARANTINE} and a file name below QUARANTINEDIR")
+    return method
+
+
+QuarantineMethod = Annotated[str, BeforeValidator(_quarantine_method)]
+
+
 class SocketAddress(BaseModel):
     """Where a scanner listens: a unix socket's path, or host and port."""
 
