@@ -62,9 +62,14 @@ test-all: setup ## `make test`, then every further scenario and the long tests
 	@$(STEPS) test-all
 
 .PHONY: lock
-lock: tools ## Pin requirements-dev.in anew
+lock: tools ## Pin the tools, the daemon's dependencies and its build tools anew
 	@uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command 'make lock' requirements-dev.in -o requirements-dev.txt
+	@cd daemon && uv pip compile -q --upgrade --python-version 3.11 --generate-hashes \
+		--custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+	@cd daemon && python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | \
+		uv pip compile -q --upgrade --python-version 3.11 --generate-hashes \
+		--custom-compile-command 'make lock' - -o requirements-build.lock
 
 .PHONY: clean
 clean: ## Remove test hosts and all that was built here
