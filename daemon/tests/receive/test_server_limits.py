@@ -3,6 +3,8 @@
 import asyncio
 import resource
 import socket
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +14,7 @@ from mailcordon.config.settings import Settings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.verdict import Outcome
 from mailcordon.receive import protocol
+from mailcordon.receive.spool import Spool
 
 MakeSettings = Callable[..., Settings]
 LEAST_LIMIT = 64 * 1024
@@ -161,6 +164,37 @@ async def test_handler_past_its_deadline_is_451(make_settings: MakeSettings, gat
         assert (await client.send()).startswith("250 2.6.0")
 
 
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Leave with RST, as a crashed client's kernel does."""
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    writer.transport.abort()
+
+
+async def test_client_that_leaves_during_a_write_to_the_spool(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow disk: the place and the file are given up once the write is done, not before and not never."""
+    flush = Spool.flush
+    writing = threading.Event()
+
+    def slow(spool: Spool) -> None:
+        writing.set()
+        time.sleep(0.3)
+        flush(spool)
+
+    monkeypatch.setattr(Spool, "flush", slow)
+    settings = make_settings(spool_memory_limit=0, max_messages_per_worker=1)
+    async with serving(settings, Recorder()) as running:
+        async with running.client() as client:
+            client.write(SEND + MESSAGE)
+            await until(writing.is_set)
+            reset(client.writer)
+        await until(lambda: not running.server._connections)
+        assert running.server.messages_in_flight == 0
+        assert not list(settings.TEMPBASE.iterdir())
+
+
 async def test_places_are_bounded_and_waiting_clients_get_354_later(
     make_settings: MakeSettings, gate: asyncio.Event
 ) -> None:
@@ -193,7 +227,11 @@ async def _send_mail(port: int, number: int) -> str:
     return reply.decode()
 
 
-async def test_waiting_client_that_leaves_gives_up_its_turn(make_settings: MakeSettings, gate: asyncio.Event) -> None:
+@pytest.mark.parametrize("hard", [False, True], ids=["close", "reset"])
+async def test_waiting_client_that_leaves_gives_up_its_turn(
+    make_settings: MakeSettings, gate: asyncio.Event, *, hard: bool
+) -> None:
+    """Nobody behind it waits for a client that is gone."""
     handler = held_back(gate)
     async with serving(make_settings(max_messages_per_worker=1), handler) as running, running.client() as first:
         first.write(SEND + MESSAGE + b".\r\n")
@@ -201,15 +239,18 @@ async def test_waiting_client_that_leaves_gives_up_its_turn(make_settings: MakeS
         async with running.client() as second:
             second.write(SEND)
             await second.replies(2)
+            if hard:
+                reset(second.writer)
         async with running.client() as third:
             third.write(SEND)
             await third.replies(2)
             await asyncio.sleep(0.1)
+            assert len(running.server._intake.slots._waiting) == (1 if hard else 2)
             gate.set()
             assert (await third.reply()).startswith("354")
             third.write(b".\r\n")
             assert (await third.reply()).startswith("250 2.6.0")
-    assert running.server.messages_in_flight == 0
+        await until(lambda: running.server.messages_in_flight == 0)
 
 
 async def test_input_waits_with_the_client_while_a_message_is_handled(
