@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailcordon.mail.header import MAX_FIELDS, HeaderSection
+from mailcordon.mail.header import MAX_FIELDS, MAX_SEARCHED, HeaderSection
 
 
 def test_fields_are_unfolded_and_found_by_name() -> None:
@@ -17,8 +17,9 @@ def test_fields_are_unfolded_and_found_by_name() -> None:
 
 def test_message_without_header() -> None:
     """An empty line at once: everything else is body."""
-    header = HeaderSection.of(b"\r\nSubject: no field\r\n")
-    assert (header.fields, header.body_start) == ((), 2)
+    for octets, body_start in ((b"\r\nSubject: no field\r\n", 2), (b"\n\nbody", 1), (b"\r\n\r\nbody", 2)):
+        header = HeaderSection.of(octets)
+        assert (header.fields, header.octets, header.body_start) == ((), b"", body_start)
 
 
 def test_message_without_body() -> None:
@@ -35,6 +36,12 @@ def test_hostile_number_of_fields_is_bounded() -> None:
     assert len(header.fields) == MAX_FIELDS + 1
     assert header.octets == octets
     assert header.fields[-1].end == len(octets)
+
+
+def test_endless_header_is_not_searched_to_its_end() -> None:
+    """Design rule 5: fields far beyond any real header section are not told apart."""
+    header = HeaderSection.of(b"A: 1\r\n " + b"x" * MAX_SEARCHED + b"\r\nB: 2\r\n\r\n")
+    assert [field.name for field in header.fields] == ["A"]
 
 
 @given(st.binary(max_size=200))

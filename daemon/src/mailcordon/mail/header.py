@@ -12,9 +12,13 @@ from itertools import chain, islice, pairwise
 MAX_FIELDS = 10_000
 """Fields that are told apart; what follows is one with the last, so that a hostile header cannot eat the memory."""
 
-_END_OF_HEADER = re.compile(rb"\r?\n\r?\n|\A\r?\n")
+MAX_SEARCHED = 1024 * 1024
+"""Octets of the header section in which fields are looked for, for the same reason; real ones are 100 times smaller."""
+
+# Both expressions begin with a fixed octet or anchor: an optional first one makes the search 30 times slower.
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
 _FIELD_START = re.compile(rb"^([!-9;-~]+)[ \t]*:", re.MULTILINE)
-_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_FOLDS = ((b"\r\n ", b" "), (b"\r\n\t", b"\t"), (b"\n ", b" "), (b"\n\t", b"\t"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +49,13 @@ class HeaderSection:
     def of(cls, message: bytes | memoryview) -> "HeaderSection":
         """Find and hold the header section of `message`. A message without an empty line is all header."""
         # re works on any buffer, so that a large mapped file is not copied to find its header.
-        match = _END_OF_HEADER.search(message)
+        for line_end in (b"\r\n", b"\n"):
+            if message[: len(line_end)] == line_end:
+                return cls(b"", len(line_end))
+        match = _EMPTY_LINE.search(message)
         if match is None:
             return cls(bytes(message), len(message))
-        if match.start() == 0 and match.group() in (b"\n", b"\r\n"):
-            return cls(b"", match.end())
-        first_line_end = 2 if match.group().startswith(b"\r") else 1
-        return cls(bytes(message[: match.start() + first_line_end]), match.end())
+        return cls(bytes(message[: match.start() + 1]), match.end())
 
     @cached_property
     def fields(self) -> tuple[HeaderField, ...]:
@@ -59,12 +63,14 @@ class HeaderSection:
         return tuple(self._split())
 
     def _split(self) -> Iterator[HeaderField]:
-        starts = islice(_FIELD_START.finditer(self.octets), MAX_FIELDS + 1)
+        starts = islice(_FIELD_START.finditer(self.octets, 0, MAX_SEARCHED), MAX_FIELDS + 1)
         for match, following in pairwise(chain(starts, [None])):
             if match is None:
                 return
             end = following.start() if following else len(self.octets)
-            body = _FOLD.sub(b"", self.octets[match.end() : end]).rstrip(b"\r\n")
+            body = self.octets[match.end() : end].rstrip(b"\r\n")
+            for fold, unfolded in _FOLDS:
+                body = body.replace(fold, unfolded)
             yield HeaderField(match.group(1).decode("ascii"), body, match.start(), end)
 
     def all(self, name: str) -> list[HeaderField]:

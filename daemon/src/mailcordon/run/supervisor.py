@@ -152,6 +152,13 @@ class Supervisor:
 
     def _end_hung_workers(self) -> None:
         now = time.monotonic()
+        longest = self._settings.child_timeout + STOP_TIMEOUT
+        for worker in self._workers.values():
+            if worker.stopping_since is not None and now - worker.stopping_since > longest:
+                log.error(
+                    "worker %d does not finish within %d s, killing it; the MTA keeps its mail", worker.pid, longest
+                )
+                worker.kill()
         for worker in self._workers.values():
             if now - worker.last_seen > HANG_TIMEOUT:
                 log.error("worker %d gives no sign of life for %d s, replacing it", worker.pid, HANG_TIMEOUT)
