@@ -92,7 +92,9 @@ def test_supported_systems_are_the_same_everywhere(role: Path) -> None:
 def test_uses_no_injected_facts(role: Path) -> None:
     text = "".join(path.read_text() for path in role.rglob("*.yml"))
     injected = set(
-        re.findall(r"\bansible_(?!facts\b|check_mode\b|managed\b|failed_result\b|failed_task\b)[a-z_]+", text)
+        re.findall(
+            r"\bansible_(?!facts\b|check_mode\b|managed\b|failed_result\b|failed_task\b|playbook_python\b)[a-z_]+", text
+        )
     )
     assert injected <= {"ansible_version"}
 
