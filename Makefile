@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MOLECULE_GLOB := molecule/*/molecule.yml
 
+PYTHON ?= 3.11
+MACHINE ?= x86_64
 STEPS = .venv/bin/python .ci/steps.py
 
 .PHONY: help
@@ -56,6 +58,18 @@ sanity: tools ## ansible-test sanity and units of the collection
 molecule: tools ## Whole hosts: Debian 12 and 13, from bare to filtering
 	@.ci/setup engine
 	@$(STEPS) molecule
+
+.PHONY: collection
+collection: tools ## Build the collection's tarball (build/tarball)
+	@molecule/shared/install-collection
+	@ls build/tarball/*.tar.gz
+
+.PHONY: wheelhouse
+wheelhouse: tools ## Collect the daemon's wheels for offline hosts (build/wheelhouse, PYTHON=3.11, MACHINE=x86_64)
+	@molecule/shared/install-collection
+	@ANSIBLE_COLLECTIONS_PATH=build/collections ansible localhost -m mailcordon.gateway.wheelhouse -a \
+		"project=$(CURDIR)/daemon requirements=$(CURDIR)/daemon/requirements.lock dest=$(CURDIR)/build/wheelhouse \
+		target_python=$(PYTHON) target_machine=$(MACHINE)"
 
 .PHONY: test-all
 test-all: setup ## `make test`, then every further scenario and the long tests
