@@ -6,7 +6,9 @@ Molecule's verifier loads it through PYTEST_PLUGINS.
 from collections.abc import Generator
 
 import pytest
+import testinfra
 from testinfra.host import Host
+from xdist.scheduler import LoadScopeScheduling
 
 from end_to_end.gateway import Gateway
 
@@ -17,13 +19,27 @@ def gateway(host: Host) -> Gateway:
     return Gateway(host)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one host share its services, so they stay in one worker process and in order; hosts run side by side."""
-    for item in items:
-        callspec = getattr(item, "callspec", None)
-        host = callspec.params.get("_testinfra_host") if callspec else None
-        item.add_marker(pytest.mark.xdist_group(host.backend.get_pytest_id() if host else "no host"))
+class OneWorkerAHost(LoadScopeScheduling):  # type: ignore[misc] # xdist has no type information
+    """Gives all tests of a host to one worker process, in order, because they share its services."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        super().__init__(config)
+        option = config.option
+        hosts = testinfra.get_hosts(
+            option.hosts.split(",") if option.hosts else [None],
+            connection=option.connection,
+            ansible_inventory=option.ansible_inventory,
+        )
+        # The longest name first: one may begin with another
+        self._host_ids = sorted((host.backend.get_pytest_id() for host in hosts), key=len, reverse=True)
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((host_id for host_id in self._host_ids if f"[{host_id}" in nodeid), "no host")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> OneWorkerAHost:
+    """Hosts side by side."""
+    return OneWorkerAHost(config)
 
 
 @pytest.hookimpl(wrapper=True)
