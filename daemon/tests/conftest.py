@@ -1,6 +1,6 @@
 """Fixtures for every room: settings and messages made by hand, no files of the host involved."""
 
-import os
+import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -14,34 +14,15 @@ from mailcordon.mail.envelope import Envelope, Recipient, Session
 from mailcordon.mail.header import HeaderSection
 from mailcordon.mail.ids import new_mail_id
 from mailcordon.mail.message import Mail
+from mailcordon.receive.spool import MemoryContent
 
 pytest_plugins = ["servers"]
 
 
-class MemoryContent:
-    """A message in memory, with a descriptor made when asked for."""
-
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-        self._descriptor: int | None = None
-
-    @property
-    def size(self) -> int:
-        return len(self._octets)
-
-    def view(self) -> memoryview:
-        return memoryview(self._octets)
-
-    def fileno(self) -> int:
-        if self._descriptor is None:
-            self._descriptor = os.memfd_create("test-message")
-            os.write(self._descriptor, self._octets)
-        return self._descriptor
-
-    def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+@pytest.fixture
+def gate() -> asyncio.Event:
+    """Opened by the test to let waiting handlers go on."""
+    return asyncio.Event()
 
 
 @pytest.fixture

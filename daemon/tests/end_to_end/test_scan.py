@@ -36,7 +36,7 @@ def mailcordon(*arguments: str | Path, stdin: bytes = b"") -> subprocess.Complet
 
 
 def test_eicar_is_category_virus(tmp_path: Path, config_directory: Path) -> None:
-    """Issue 'Done when': category virus with the signature's name, exit status 1."""
+    """Category virus with the signature's name, exit status 1."""
     message = tmp_path / "eicar.eml"
     message.write_bytes(HEADER + b"\r\n" + eicar() + b"\r\n")
     result = mailcordon("scan", "--json", "--config-dir", config_directory, message)
@@ -82,7 +82,7 @@ def test_recipients_are_judged_alone(config_directory: Path) -> None:
 
 
 def test_unreadable_file_is_one_line(tmp_path: Path, config_directory: Path) -> None:
-    """Issue 'Done when': exit status 2 with one line."""
+    """Bad input: exit status 2 with one line."""
     result = mailcordon("scan", "--json", "--config-dir", config_directory, tmp_path / "absent.eml")
     assert result.returncode == 2
     assert result.stderr.decode() == f"mailcordon: {tmp_path}/absent.eml: cannot be read: No such file or directory\n"

@@ -172,3 +172,13 @@ def is_closed(content: Content) -> bool:
         return len(content.view()) == 0
     except ValueError:
         return True
+
+
+def held_back(gate: asyncio.Event) -> Recorder:
+    """A handler that waits until the test opens the gate."""
+
+    async def wait(mail: Mail) -> Outcome:
+        await gate.wait()
+        return outcome_of(mail)
+
+    return Recorder(wait)

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
-from receiving import MESSAGE, SEND, Recorder, is_closed, outcome_of, serving, until
+from receiving import MESSAGE, SEND, Recorder, held_back, is_closed, outcome_of, serving, until
 
 from mailcordon.config.settings import Settings
 from mailcordon.mail.ids import LogIds
@@ -17,20 +17,6 @@ from mailcordon.receive.server import MailServer
 MakeSettings = Callable[..., Settings]
 LARGE = b"x" * 1_000_000
 SHUTDOWN = "421 4.3.2 Service shutting down, closing channel"
-
-
-@pytest.fixture
-def gate() -> asyncio.Event:
-    """Opened by the test to let waiting handlers go on."""
-    return asyncio.Event()
-
-
-def held_back(gate: asyncio.Event) -> Recorder:
-    async def wait(mail: Mail) -> Outcome:
-        await gate.wait()
-        return outcome_of(mail)
-
-    return Recorder(wait)
 
 
 async def test_client_between_two_mails_gets_421_at_once(make_settings: MakeSettings) -> None:

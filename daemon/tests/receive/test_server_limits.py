@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from receiving import MESSAGE, SEND, Recorder, outcome_of, serving, until
+from receiving import MESSAGE, SEND, Recorder, held_back, outcome_of, serving, until
 
 from mailcordon.config.settings import Settings
 from mailcordon.mail.message import Mail
@@ -18,20 +18,6 @@ from mailcordon.receive.spool import Spool
 
 MakeSettings = Callable[..., Settings]
 LEAST_LIMIT = 64 * 1024
-
-
-@pytest.fixture
-def gate() -> asyncio.Event:
-    """Opened by the test to let waiting handlers go on."""
-    return asyncio.Event()
-
-
-def held_back(gate: asyncio.Event) -> Recorder:
-    async def wait(mail: Mail) -> Outcome:
-        await gate.wait()
-        return outcome_of(mail)
-
-    return Recorder(wait)
 
 
 async def test_announced_size_over_the_limit_is_refused_at_mail(make_settings: MakeSettings) -> None:

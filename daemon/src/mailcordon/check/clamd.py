@@ -5,15 +5,12 @@ descriptor (FILDES), so that clamd needs no access to the spool; on TCP its octe
 is under way on a connection; concurrent scans take further connections.
 """
 
-import asyncio
 import os
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-from mailcordon.check.connection import Connection
+from mailcordon.check.connection import Connection, scanner_failures
 from mailcordon.config.types import SocketAddress
-from mailcordon.errors import ProtocolError, ScannerError
+from mailcordon.errors import ProtocolError
 from mailcordon.mail.category import UNCHECKED_ENCRYPTED, UNCHECKED_OVER_LIMITS, Category, Major
 from mailcordon.mail.content import Content
 from mailcordon.mail.finding import Finding
@@ -45,12 +42,12 @@ class ClamdClient:
 
     async def scan(self, content: Content) -> tuple[Finding, ...]:
         """Have the raw message scanned. Raises ScannerError: not reachable, no answer in time, or an error of clamd."""
-        async with self._failures():
+        async with scanner_failures(f"clamd at {self._address}", self._timeout):
             return self._findings(await self._ask(content))
 
     async def ping(self) -> None:
         """Raises ScannerError unless clamd answers PING."""
-        async with self._failures():
+        async with scanner_failures(f"clamd at {self._address}", self._timeout):
             answer = await self._ask(None)
             if answer != "PONG":
                 raise ProtocolError(f"answered PING with {answer!r}")
@@ -59,18 +56,6 @@ class ClamdClient:
         """Close the idle connections; those in use close themselves when their scans are cancelled."""
         while self._idle:
             self._idle.pop().close()
-
-    @asynccontextmanager
-    async def _failures(self) -> AsyncIterator[None]:
-        """One time limit, and one kind of error with the address in it."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                yield
-        except TimeoutError:
-            raise ScannerError(f"clamd at {self._address}: no answer within {self._timeout:g} s") from None
-        except (OSError, ProtocolError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise ScannerError(f"clamd at {self._address}: {reason}") from None
 
     async def _ask(self, content: Content | None) -> str:
         """Answer to a scan of `content`, or to PING if there is none."""

@@ -2,12 +2,27 @@
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from mailcordon.config.types import SocketAddress
-from mailcordon.errors import ProtocolError
+from mailcordon.errors import ProtocolError, ScannerError
 
 _CHUNK = 64 * 1024
+
+
+@asynccontextmanager
+async def scanner_failures(scanner: str, timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109 - that is its purpose
+    """One time limit, seconds, and one kind of error: whatever goes wrong inside is a ScannerError naming `scanner`."""
+    try:
+        async with asyncio.timeout(timeout):
+            yield
+    except TimeoutError:
+        raise ScannerError(f"{scanner}: no answer within {timeout:g} s") from None
+    except (OSError, ProtocolError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ScannerError(f"{scanner}: {reason}") from None
 
 
 class Connection:

@@ -1,15 +1,12 @@
 """Client for SpamAssassin's spamd (SPAMC protocol 1.5). spamd closes after each answer, so connections are not kept."""
 
-import asyncio
 import os
 import pwd
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-from mailcordon.check.connection import Connection
+from mailcordon.check.connection import Connection, scanner_failures
 from mailcordon.check.spamd_report import check_status, parse_report
 from mailcordon.config.types import SocketAddress
-from mailcordon.errors import ProtocolError, ScannerError
+from mailcordon.errors import ProtocolError
 from mailcordon.mail.content import Content
 from mailcordon.mail.finding import SpamScore
 
@@ -36,7 +33,7 @@ class SpamdClient:
         A failure is tried once more: spamd replaces its children now and then. Running out of time is not, for another
         try would only add to the load that caused it.
         """
-        async with self._failures():
+        async with scanner_failures(f"spamd at {self._address}", self._timeout):
             try:
                 return await self._report(head, content)
             except (OSError, ProtocolError):
@@ -44,21 +41,9 @@ class SpamdClient:
 
     async def ping(self) -> None:
         """Raises ScannerError unless spamd answers PING."""
-        async with self._failures():
+        async with scanner_failures(f"spamd at {self._address}", self._timeout):
             answer = await self._exchange(b"PING SPAMC/1.5\r\n\r\n")
             check_status(answer.decode("latin-1").partition("\r\n")[0])
-
-    @asynccontextmanager
-    async def _failures(self) -> AsyncIterator[None]:
-        """One time limit, and one kind of error with the address in it."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                yield
-        except TimeoutError:
-            raise ScannerError(f"spamd at {self._address}: no answer within {self._timeout:g} s") from None
-        except (OSError, ProtocolError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise ScannerError(f"spamd at {self._address}: {reason}") from None
 
     async def _report(self, head: bytes, content: Content) -> SpamScore:
         # REPORT is the one command whose answer has the points of each test and does not send the message back.
