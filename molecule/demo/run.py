@@ -21,7 +21,8 @@ BUILD = ROOT / "build" / "demo"
 HOST = "mailcordon-demo"
 MAILDIR = "/home/probe/Maildir"
 
-console = Console(width=None if sys.stdout.isatty() else 140)
+# A log has room for whole paths, a terminal has the width it has
+console = Console(width=None if sys.stdout.isatty() else 170)
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def where(result: dict[str, Any]) -> str:
     if result["outcome"] == "delivered":
         return f"mailbox {MAILDIR}" + ("" if result["body_intact"] else " (BODY CHANGED)")
     if result.get("quarantine_path"):
-        return f"quarantine {result['quarantine_path']}"
+        return str(result["quarantine_path"])
     return str(result.get("queue_reason") or result.get("smtp_reply") or "nowhere")
 
 
@@ -163,19 +164,19 @@ def show(results: list[dict[str, Any]]) -> bool:
 
 def say_how_to_look_around() -> None:
     """The commands for a look at the running host."""
-    console.print(
-        f"""
-The host is still running. To look around:
-  docker exec -it {HOST} bash                                    a shell on it
-  docker exec {HOST} journalctl -t amavis -o cat                 the filter's log
-  docker exec {HOST} find /var/lib/mailcordon/virusmails -type f the quarantine
-  docker exec {HOST} mailcordon check-config --show              the effective configuration
-  docker exec {HOST} postqueue -p                                Postfix's queue
-  make demo-clean                                                            removes it
-""",
-        markup=False,
-        highlight=False,
-    )
+    commands = {
+        f"docker exec -it {HOST} bash": "a shell on it",
+        f"docker exec {HOST} journalctl -t amavis -o cat": "the filter's log",
+        f"docker exec {HOST} find /var/lib/mailcordon/virusmails -type f": "the quarantine",
+        f"docker exec {HOST} mailcordon check-config --show": "the effective configuration",
+        f"docker exec {HOST} postqueue -p": "Postfix's queue",
+        "make demo-clean": "removes the host",
+    }
+    width = max(map(len, commands))
+    console.print("\nThe host is still running. To look around:")
+    for command, meaning in commands.items():
+        console.print(f"  {command:<{width}}  {meaning}", markup=False, highlight=False)
+    console.print()
 
 
 def main() -> int:
