@@ -62,7 +62,6 @@ GROUPS: dict[str, list[Step]] = {
     ],
     "daemon": [
         Step("daemon", "python -m pytest tests", folder="daemon", minutes=15),
-        Step("installed tools", "tests/run_tool_tests.sh"),
     ],
     "sanity": [
         Step("ansible-test", "tests/run_ansible_test.sh", minutes=15),
