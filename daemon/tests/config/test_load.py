@@ -96,6 +96,14 @@ def test_quarantine_methods_that_do_not_work_are_refused(tmp_path: Path, method:
     assert "virus_quarantine_method" in found
 
 
+def test_directory_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    """Design rule 6: never the packaged defaults, with all checks off, in silence. An absent directory is empty."""
+    (tmp_path / "conf.d").write_text("a file")
+    assert f"{tmp_path}/conf.d: cannot be read: Not a directory" in problems(tmp_path / "conf.d")
+    write(tmp_path, _05_node_id=IDENTITY)
+    assert load((tmp_path / "absent", tmp_path)).settings.myhostname == "gate.example.test"
+
+
 def test_other_files_are_not_configuration(tmp_path: Path) -> None:
     """Backups and editors' files next to the fragments do no harm."""
     write(tmp_path, _05_node_id=IDENTITY)

@@ -15,7 +15,7 @@ from mailcordon.config.settings import Settings, derive
 from mailcordon.errors import ConfigError
 
 ADMIN_DIRECTORY = Path("/etc/mailcordon/conf.d")
-FRAGMENT_GLOB = "[0-9][0-9]-*.toml"
+FRAGMENT_PATTERN = "[0-9][0-9]-*.toml"
 
 Tree = dict[str, Any]
 
@@ -66,7 +66,10 @@ def load(admin_directories: Sequence[Path] = (ADMIN_DIRECTORY,)) -> Configuratio
 def fragments(directory: Path, problems: list[str]) -> list[Path]:
     """The fragments of one directory in lexical order; files with other names are not configuration."""
     try:
-        return sorted(path for path in directory.glob(FRAGMENT_GLOB) if path.is_file())
+        # Not Path.glob: it takes a directory that may not be read for an empty one, and checks would be off unnoticed.
+        return sorted(path for path in directory.iterdir() if path.match(FRAGMENT_PATTERN) and path.is_file())
+    except FileNotFoundError:
+        return []
     except OSError as error:
         problems.append(f"{directory}: cannot be read: {error.strerror}")
         return []
