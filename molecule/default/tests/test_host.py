@@ -123,7 +123,7 @@ def test_one_size_limit_reaches_all(gateway: Gateway) -> None:
 
 
 def test_freshclam_fetched_the_signatures(gateway: Gateway) -> None:
-    """Issue 2, item 5: the real freshclam fetches them from the mirror; owner and mode as features 2.03."""
+    """Features 2.03: the real freshclam fetches them from the mirror; owner and mode are right."""
     signatures = gateway.host.file("/var/lib/clamav/eicar.ndb")
     assert signatures.exists
     assert (signatures.user, signatures.group, oct(signatures.mode)) == ("clamav", "clamav", oct(0o644))

@@ -40,7 +40,7 @@ def test_mail_waits_while_clamd_is_stopped(gateway: Gateway) -> None:
 
 
 def test_mail_waits_while_the_filter_is_stopped(gateway: Gateway) -> None:
-    """Issue 2, item 5: service and socket stopped, nothing is lost. The stop itself takes less than 60 s (23)."""
+    """Checklist 23: service and socket stopped, nothing is lost. The stop itself takes less than 60 s."""
     started = time.monotonic()
     with gateway.stopped("mailcordon.socket", FILTER):
         assert time.monotonic() - started < 60

@@ -1,4 +1,4 @@
-"""`mailcordon scan` on the host: issue 2, item 2 and "Done when"."""
+"""`mailcordon scan` on the host: exit status and what it prints."""
 
 import json
 

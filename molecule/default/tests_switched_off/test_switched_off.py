@@ -1,4 +1,4 @@
-"""After a run with `mailcordon_enabled: false`: checklist 4; issue 2, item 5."""
+"""After a run with `mailcordon_enabled: false`: checklist 4."""
 
 from end_to_end import samples
 from end_to_end.gateway import RECIPIENT, Gateway, body_of, new_token

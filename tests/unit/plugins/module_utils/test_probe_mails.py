@@ -35,7 +35,7 @@ def content_of(kind):
 
 @pytest.mark.parametrize("kind", ["eicar", "eicar_base64", "eicar_zip", "eicar_zip_zip"])
 def test_eicar_is_the_whole_attachment(kind):
-    """Issue item 5: plain, base64, zip, zip in a zip."""
+    """Checklist 9: plain, base64, zip, zip in a zip."""
     assert content_of(kind) == EICAR
 
 

@@ -51,7 +51,7 @@ def outcome(result):
 
 
 def test_clean_and_twin_are_delivered_and_eicar_is_blocked(gateway, run_module):
-    """Issue item 5: every outcome rests on a trace with the mail's own token."""
+    """Checklist 10: every outcome rests on a trace with the mail's own token."""
 
     def take(mail):
         if b"(eicar)" in mail:
