@@ -143,6 +143,20 @@ def test_reload_keeps_the_old_configuration_when_the_new_is_bad(daemon: Daemon, 
     assert daemon.send(text_mail(eicar(), "virus")).startswith("250 2.7.0 Ok, discarded")
 
 
+def test_reload_keeps_the_old_configuration_when_its_log_cannot_be_opened(daemon: Daemon, next_hop: NextHop) -> None:
+    """Design rule 6: what only the new workers would meet is found before they start; their port is not kept either."""
+    daemon.start()
+    before = set(daemon.workers())
+    other_port = free_port()
+    daemon.configure("50-user", f'logfile = "/nonexistent/log"\ninet_socket_port = {other_port}')
+    daemon.signal(signal.SIGHUP)
+    wait_until(lambda: "the old configuration stays in force: logfile: /nonexistent/log" in daemon.log(), "the reason")
+    assert set(daemon.workers()) == before
+    assert daemon.send(text_mail(b"hello", "still-here")).startswith("250 ")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", other_port), 5)
+
+
 def test_reload_under_load_loses_nothing(daemon: Daemon, next_hop: NextHop) -> None:
     """Design rule 1: while the workers change over, every message is delivered, and no connection is refused."""
     daemon.start()

@@ -44,7 +44,7 @@ def serve(config_directories: tuple[Path, ...], user: str | None, debug: bool) -
     level = logging.DEBUG if debug else threshold(settings.log_level)
     with logging_to(handler, level, queued=False):
         startup.log_inventory(configuration)
-        supervisor = Supervisor(partial(_reload, config_directories), to_terminal=debug)
+        supervisor = Supervisor(partial(_reload, config_directories, to_terminal=debug), to_terminal=debug)
         try:
             supervisor.run(configuration)
         except StartupError as error:
@@ -52,8 +52,10 @@ def serve(config_directories: tuple[Path, ...], user: str | None, debug: bool) -
             fail(str(error), EXIT_UNAVAILABLE)
 
 
-def _reload(directories: tuple[Path, ...]) -> Configuration:
+def _reload(directories: tuple[Path, ...], *, to_terminal: bool) -> Configuration:
     configuration = load(directories or (ADMIN_DIRECTORY,))
     startup.check_files(configuration.files)
     startup.check_directories(configuration.settings)
+    # The new workers open the log themselves; where they could not, nobody would hear why.
+    make_handler(configuration.settings, to_terminal=to_terminal).close()
     return configuration

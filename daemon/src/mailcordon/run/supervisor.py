@@ -221,6 +221,7 @@ class Supervisor:
             self._start_generation(fresh)
         except MailcordonError as error:
             self._generation = previous_generation
+            self._listeners.close_others(self._settings)
             for problem in error.problems if isinstance(error, ConfigError) else (str(error),):
                 log.error("reload failed, the old configuration stays in force: %s", problem)  # noqa: TRY400
         else:
