@@ -15,7 +15,7 @@ from mailcordon.config.policy import Policy, is_originating, policies_for
 from mailcordon.config.settings import Settings
 from mailcordon.judge.judge import judge
 from mailcordon.log_levels import NOTICE
-from mailcordon.mail.category import UNCHECKED_OVER_LIMITS, Category, Major
+from mailcordon.mail.category import OVER_LIMITS
 from mailcordon.mail.finding import Findings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.part import Part
@@ -24,8 +24,6 @@ from mailcordon.unpack import Limits, Structure, split
 
 log = logging.getLogger(__name__)
 
-OVER_LIMITS = Category(Major.UNCHECKED, UNCHECKED_OVER_LIMITS)
-"""Parts of the message could not be looked at (B13.04)."""
 SPLIT_IN_THREAD_FROM = 256 * 1024
 """Octets from which on splitting could hold up the event loop for more than about a millisecond."""
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mailcordon.act.edit import EditedMessage
 from mailcordon.errors import ProtocolError
@@ -24,10 +24,6 @@ class Outgoing:
     message: EditedMessage
     client: Client | None = None
     """For XFORWARD; None for mail of our own."""
-
-    def for_recipients(self, recipients: tuple[Recipient, ...]) -> "Outgoing":
-        """The same for some of the recipients."""
-        return replace(self, envelope=replace(self.envelope, recipients=recipients))
 
     @property
     def needs_smtputf8(self) -> bool:

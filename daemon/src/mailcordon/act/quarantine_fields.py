@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from mailcordon.act.fields import make_field
 from mailcordon.mail.category import Major
-from mailcordon.mail.finding import Findings, SpamScore
+from mailcordon.mail.finding import Findings, SpamScore, names_of
 from mailcordon.mail.message import Mail
+from mailcordon.mail.score import points_text, stars
 from mailcordon.mail.verdict import Verdict
 
 _ALERTS = {
@@ -13,7 +14,6 @@ _ALERTS = {
     Major.BANNED: "BANNED, message contains",
     Major.BAD_HEADER: "BAD HEADER SECTION,",
 }
-_MAX_STARS = 64
 
 
 def quarantine_fields(
@@ -46,7 +46,7 @@ def quarantine_fields(
 
 def _alerts(findings: Findings) -> Iterator[str]:
     for major, words in _ALERTS.items():
-        names = dict.fromkeys(found.name for found in findings.found if found.category.major is major)
+        names = names_of(major, findings.found)
         if names:
             yield f"{words} {', '.join(names)}"
 
@@ -61,13 +61,13 @@ def _spam_fields(spam: SpamScore, verdicts: Sequence[Verdict]) -> Iterator[bytes
     }
     is_spam = levels["tag2"] is not None and score >= levels["tag2"]
     yield make_field("X-Spam-Flag", "YES" if is_spam else "NO")
-    yield make_field("X-Spam-Score", _number(score))
-    yield make_field("X-Spam-Level", "*" * max(0, min(_MAX_STARS, int(score))))
-    tests = ",\n ".join(name if points is None else f"{name}={_number(points)}" for name, points in spam.tests)
+    yield make_field("X-Spam-Score", points_text(score))
+    yield make_field("X-Spam-Level", stars(score))
+    tests = ",\n ".join(name if points is None else f"{name}={points_text(points)}" for name, points in spam.tests)
     status = [
         "Yes," if is_spam else "No,",
-        f"score={_number(score)}",
-        *(f"{name}={'x' if level is None else _number(level)}" for name, level in levels.items()),
+        f"score={points_text(score)}",
+        *(f"{name}={'x' if level is None else points_text(level)}" for name, level in levels.items()),
         f"\n tests=[{tests}]",
         *([f"autolearn={spam.autolearn}"] if spam.autolearn else []),
     ]
@@ -76,8 +76,3 @@ def _spam_fields(spam: SpamScore, verdicts: Sequence[Verdict]) -> Iterator[bytes
 
 def _lowest(levels: Iterator[float | None]) -> float | None:
     return min((level for level in levels if level is not None), default=None)
-
-
-def _number(value: float) -> str:
-    """At most three places, no needless zeros."""
-    return f"{value:.3f}".rstrip("0").rstrip(".")

@@ -7,10 +7,7 @@ from mailcordon.act.smtp_client import HopError, HopTimeoutError, HopUnreachable
 from mailcordon.config.types import NextHop
 from mailcordon.mail.category import Category, Destiny, Major
 from mailcordon.mail.reply import Reply
-from mailcordon.mail.verdict import Verdict
-
-REASON_LIMIT = 450
-"""Characters (B5.11)."""
+from mailcordon.mail.verdict import REASON_LIMIT, Verdict
 
 _STATUS: dict[Major, tuple[int, str]] = {
     Major.BAD_HEADER: (554, "6.0"),

@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Iterator
 
 from mailcordon.config.settings import Settings
-from mailcordon.judge.reasons import names_of
 from mailcordon.judge.ruling import Ruling
-from mailcordon.mail.category import CLEAN_TAGGED, UNCHECKED_OVER_LIMITS, Category, Major
-from mailcordon.mail.finding import Findings, SpamScore
+from mailcordon.mail.category import CLEAN_TAGGED, OVER_LIMITS, Category, Major
+from mailcordon.mail.finding import Findings, SpamScore, names_of
 from mailcordon.mail.header import HeaderEdits
 from mailcordon.mail.message import Mail
+from mailcordon.mail.score import points_text, stars
 
 REMOVED = frozenset(
     {
@@ -24,8 +24,6 @@ REMOVED = frozenset(
     }
 )
 """Fields that only we may set, in lower case: a forged one would make readers believe that we checked the mail."""
-
-MAX_STARS = 64
 
 _MACRO = re.compile(r"_([A-Z]+)_")
 
@@ -49,17 +47,14 @@ def _fields(
         yield "X-Quarantine-ID", f"<{mail.mail_id}>"
     if findings.virus_checked and not policy.bypass_virus_checks:
         yield settings.X_HEADER_TAG, settings.X_HEADER_LINE
-    holds = [finding for finding in ruling.found if finding.category == _OVER_LIMITS]
+    holds = [finding for finding in ruling.found if finding.category == OVER_LIMITS]
     if holds:
         yield "X-Amavis-Hold", holds[0].name
-    viruses = names_of(Major.VIRUS, ruling.found)
+    viruses = ", ".join(names_of(Major.VIRUS, ruling.found))
     if viruses:
         yield "X-Amavis-Alert", f"INFECTED, message contains virus: {viruses}"
     if policy.is_local and ruling.score is not None and findings.spam and _is_tagged(ruling):
         yield from _spam_fields(ruling, ruling.score, findings.spam)
-
-
-_OVER_LIMITS = Category(Major.UNCHECKED, UNCHECKED_OVER_LIMITS)
 
 
 def _is_tagged(ruling: Ruling) -> bool:
@@ -73,24 +68,18 @@ def _is_spammy(ruling: Ruling) -> bool:
 
 def _spam_fields(ruling: Ruling, score: float, spam: SpamScore) -> Iterator[tuple[str, str]]:
     yield "X-Spam-Flag", "YES" if _is_spammy(ruling) else "NO"
-    yield "X-Spam-Score", _number(score)
-    yield "X-Spam-Level", "*" * min(max(int(score), 0), MAX_STARS)
+    yield "X-Spam-Score", points_text(score)
+    yield "X-Spam-Level", stars(score)
     policy = ruling.policy
     levels = [("tagged_above", policy.spam_tag_level), ("required", policy.spam_tag2_level)]
-    tests = ", ".join(name if points is None else f"{name}={_number(points)}" for name, points in spam.tests)
+    tests = ", ".join(name if points is None else f"{name}={points_text(points)}" for name, points in spam.tests)
     words = [
         "Yes," if _is_spammy(ruling) else "No,",
-        f"score={_number(score)}",
-        *(f"{name}={_number(level)}" for name, level in levels if level is not None),
+        f"score={points_text(score)}",
+        *(f"{name}={points_text(level)}" for name, level in levels if level is not None),
     ]
     status = " ".join(words)
     yield "X-Spam-Status", f"{status}\ntests=[{tests or 'none'}] autolearn={spam.autolearn or 'unavailable'}"
-
-
-def _number(value: float) -> str:
-    """At most three places, no needless zeros, no negative zero."""
-    text = f"{value:.3f}".rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
 
 
 def _subject_prefix(mail: Mail, ruling: Ruling, settings: Settings) -> str | None:
@@ -99,8 +88,8 @@ def _subject_prefix(mail: Mail, ruling: Ruling, settings: Settings) -> str | Non
     if not template or score is None or not ruling.policy.is_local or not _is_spammy(ruling):
         return None
     macros: dict[str, Callable[[], str]] = {
-        "SCORE": lambda: _number(score),
-        "REQD": lambda: _number(ruling.policy.spam_tag2_level or 0),
+        "SCORE": lambda: points_text(score),
+        "REQD": lambda: points_text(ruling.policy.spam_tag2_level or 0),
         "YESNO": lambda: "Yes",
         "YESNOCAPS": lambda: "YES",
         "HOSTNAME": lambda: settings.myhostname,

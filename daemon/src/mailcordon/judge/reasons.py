@@ -1,10 +1,8 @@
 """The reason that stands in the SMTP reply (B5.11)."""
 
 from mailcordon.mail.category import Category, Major
-from mailcordon.mail.finding import Finding
-
-REASON_LIMIT = 450
-"""Characters."""
+from mailcordon.mail.finding import Finding, names_of
+from mailcordon.mail.verdict import REASON_LIMIT
 
 _UNCHECKED = {1: "UNCHECKED: encrypted", 2: "UNCHECKED: over limits", 3: "UNCHECKED: ambiguous content"}
 _BAD_HEADER = {
@@ -24,17 +22,12 @@ def reason_for(category: Category, found: tuple[Finding, ...], log_id: str) -> s
     return f"id={log_id} - {_text(category, found)}"[:REASON_LIMIT]
 
 
-def names_of(major: Major, found: tuple[Finding, ...]) -> str:
-    """Names of what was found in that category, without repeats."""
-    return ", ".join(dict.fromkeys(finding.name for finding in found if finding.category.major is major))
-
-
 def _text(category: Category, found: tuple[Finding, ...]) -> str:
     match category.major:
         case Major.VIRUS:
-            return f"INFECTED: {names_of(Major.VIRUS, found)}"
+            return f"INFECTED: {', '.join(names_of(Major.VIRUS, found))}"
         case Major.BANNED:
-            return f"BANNED: {names_of(Major.BANNED, found)}"
+            return f"BANNED: {', '.join(names_of(Major.BANNED, found))}"
         case Major.UNCHECKED:
             return _UNCHECKED.get(category.minor, "UNCHECKED")
         case Major.SPAM:

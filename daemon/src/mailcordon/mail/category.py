@@ -33,8 +33,6 @@ UNCHECKED_ENCRYPTED = 1
 UNCHECKED_OVER_LIMITS = 2
 UNCHECKED_AMBIGUOUS = 3
 CLEAN_TAGGED = 1
-MTA_TEMPFAILED = 1
-MTA_REJECTED = 2
 
 _DISPLAY: dict[tuple[Major, int], str] = {
     (Major.CATCHALL, 0): "CatchAll",
@@ -79,3 +77,5 @@ class Category:
 
 
 CLEAN = Category(Major.CLEAN)
+OVER_LIMITS = Category(Major.UNCHECKED, UNCHECKED_OVER_LIMITS)
+"""Parts of the message could not be looked at (B13.04)."""

@@ -1,5 +1,6 @@
 """What the checks found in one message."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mailcordon.mail.category import Category, Major
@@ -43,4 +44,9 @@ class Findings:
     @property
     def virus_names(self) -> tuple[str, ...]:
         """Names of all viruses found, in order, without repeats."""
-        return tuple(dict.fromkeys(f.name for f in self.found if f.category.major is Major.VIRUS))
+        return names_of(Major.VIRUS, self.found)
+
+
+def names_of(major: Major, found: Iterable[Finding]) -> tuple[str, ...]:
+    """Names of what was found in that category, in order, without repeats."""
+    return tuple(dict.fromkeys(finding.name for finding in found if finding.category.major is major))

@@ -8,6 +8,9 @@ from mailcordon.mail.envelope import Recipient
 from mailcordon.mail.header import HeaderEdits
 from mailcordon.mail.reply import Reply
 
+REASON_LIMIT = 450
+"""Characters of a reason (B5.11)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

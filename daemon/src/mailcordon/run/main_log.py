@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from mailcordon.mail.category import Category, Major
-from mailcordon.mail.finding import Findings
+from mailcordon.mail.finding import Findings, names_of
 from mailcordon.mail.header import HeaderSection
 from mailcordon.mail.message import Mail
+from mailcordon.mail.score import points_text
 from mailcordon.mail.verdict import Disposition, Outcome, RecipientOutcome
 
 _DELIVERED = frozenset({Disposition.RELAYED, Disposition.RELAYED_TAGGED, Disposition.ACCEPTED})
@@ -73,8 +74,7 @@ def _category_words(category: Category, findings: Findings) -> str:
         case Major.VIRUS:
             return f"INFECTED ({','.join(findings.virus_names)})"
         case Major.BANNED:
-            names = dict.fromkeys(found.name for found in findings.found if found.category.major is Major.BANNED)
-            return f"BANNED ({','.join(names)})"
+            return f"BANNED ({','.join(names_of(Major.BANNED, findings.found))})"
         case Major.UNCHECKED:
             return "UNCHECKED-ENCRYPTED" if category.minor else "UNCHECKED"
         case Major.BAD_HEADER:
@@ -99,7 +99,7 @@ def _hits(group: Sequence[RecipientOutcome]) -> str:
     scores = [item.verdict.score for item in group if item.verdict.score is not None]
     if not scores:
         return "-"
-    return "..".join(dict.fromkeys(f"{round(score, 3):g}" for score in (min(scores), max(scores))))
+    return "..".join(dict.fromkeys(points_text(score) for score in (min(scores), max(scores))))
 
 
 def _message_id(header: HeaderSection, name: str) -> str | None:
