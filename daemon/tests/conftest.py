@@ -30,7 +30,7 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
     """Settings as packaged, with a host name and directories of the test, and whatever is overridden."""
 
     def make(**overrides: Any) -> Settings:
-        values, _ = config_load.merge(config_load.fragments(config_load.packaged_directory(), []), [])
+        values, _ = config_load.merge(config_load.fragments(config_load.packaged_directory(), []), [], [])
         settings = Settings.model_validate(
             {**values, "myhostname": "gate.example.test", "MYHOME": str(tmp_path), **overrides}
         )

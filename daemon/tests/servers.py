@@ -11,7 +11,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -59,6 +59,13 @@ class Server:
             self._process.wait()
         self._process = None
 
+    def kill(self) -> None:
+        """End it at once with all its children, as a crash does."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+
     def restart(self) -> None:
         """Stop and start it."""
         self.stop()
@@ -98,9 +105,9 @@ class Clamd(Server):
 
 
 class Spamd(Server):
-    """spamd with local tests only. With `exact`, its reports tell points to three places."""
+    """spamd with local tests only, and `rules` of the test. With `exact`, its reports tell points to three places."""
 
-    def __init__(self, directory: Path, *, exact: bool) -> None:
+    def __init__(self, directory: Path, *, exact: bool, rules: Sequence[str] = ()) -> None:
         self.path = str(directory / "spamd.sock")
         command = [installed("spamd", "spamd"), "--local", "--nouser-config", "--max-children=2", "--min-spare=1"]
         command += [f"--socketpath={self.path}", f"--pidfile={directory / 'spamd.pid'}", "--syslog=stderr"]
@@ -108,6 +115,7 @@ class Spamd(Server):
             command.append("--username=nobody")
         if exact:
             command += ["--cf=clear_report_template", "--cf=report tests=_TESTSSCORES(,)_ autolearn=_AUTOLEARN_"]
+        command += [f"--cf={rule}" for rule in rules]
         super().__init__(directory, command, [self.path])
 
 

@@ -4,7 +4,10 @@ Everything the daemon raises on purpose derives from `MailcordonError`. What rea
 exception is a defect; the pipeline still answers it with 4xx, so that Postfix keeps the mail (design rule 1).
 """
 
+import errno
 from collections.abc import Sequence
+
+_STORAGE_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM})
 
 
 class MailcordonError(Exception):
@@ -26,21 +29,49 @@ class ProtocolError(MailcordonError):
 class TemporaryError(MailcordonError):
     """Something needed for this message does not work now; the client is told to try again (4xx)."""
 
+    where = "processing"
+    """What failed, for the reply `<where> FAILED: <why>` (B6.07)."""
+
+    @property
+    def storage_full(self) -> bool:
+        """Whether it was caused by a full disk or the like, which gets a reply of its own (RFC 5321 4.2.3: 452)."""
+        return isinstance(self.__cause__, OSError) and self.__cause__.errno in _STORAGE_FULL
+
 
 class ScannerError(TemporaryError):
     """A scanner gave no verdict: down, slow, or an answer that cannot be understood."""
 
+    where = "scan"
+
 
 class SpoolError(TemporaryError):
-    """The message could not be stored: disk full, limit of the spool reached."""
+    """The message could not be stored."""
+
+    where = "spool"
+
+
+class OverloadError(SpoolError):
+    """Messages of more octets than `max_bytes_per_worker` came at the same time."""
+
+    storage_full = True
 
 
 class QuarantineError(TemporaryError):
     """The quarantine copy could not be made durable (contract B10.09: fatal for the message, nothing is lost)."""
 
+    where = "quarantine"
+
+
+class TemplateError(MailcordonError):
+    """A template of a notification is wrong, or failed; carries file, line and reason."""
+
 
 class UnreadableMessageError(MailcordonError):
     """A message given to `mailcordon scan` cannot be read."""
+
+
+class HookError(MailcordonError):
+    """A plugin asked for something that is not possible."""
 
 
 class StartupError(MailcordonError):

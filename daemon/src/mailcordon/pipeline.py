@@ -6,19 +6,28 @@ receive -> unpack -> check -> judge -> act -> reply
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailcordon.act.dispatch import Actor
 from mailcordon.check.base import ScannerState
 from mailcordon.check.registry import Checks
-from mailcordon.config.policy import Policy, is_originating, policies_for
+from mailcordon.config.author_banks import author_banks, virus_banks
+from mailcordon.config.field_lookup import fields_of_recipients
+from mailcordon.config.policy import Policy, policies_for_mail
+from mailcordon.config.policy_banks import PolicyBanks
+from mailcordon.config.recipient_fields import FieldProvider
+from mailcordon.config.sender_rating import NEUTRAL
 from mailcordon.config.settings import Settings
+from mailcordon.hooks.plugins import HookedMail, Plugins
 from mailcordon.judge.judge import judge
+from mailcordon.judge.virus_scores import with_virus_scores
 from mailcordon.log_levels import NOTICE
 from mailcordon.mail.category import OVER_LIMITS
+from mailcordon.mail.credibility import credibility
 from mailcordon.mail.finding import Findings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.part import Part
+from mailcordon.mail.score import points_text
 from mailcordon.mail.verdict import Outcome, Verdict
 from mailcordon.unpack import Limits, Structure, split
 
@@ -32,38 +41,90 @@ SPLIT_IN_THREAD_FROM = 256 * 1024
 class Inspection:
     """Everything known about a message before anything is done with it."""
 
+    mail: Mail
+    """With the session's policy banks as they were at last."""
+    settings: Settings
+    """Those in force for this message, under its policy banks."""
     root: Part
     findings: Findings
     policies: tuple[Policy, ...]
     verdicts: tuple[Verdict, ...]
-    originating: bool
+    hooked: HookedMail | None = None
+    """The message as plugins see it; None without plugins."""
 
 
 class Pipeline:
     """Takes messages through all rooms; one instance a worker, any number of messages at a time."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._checks = Checks(settings)
-        self._actor = Actor(settings)
+    def __init__(self, banks: PolicyBanks, fields: FieldProvider | None = None) -> None:
+        """`fields`: a data base that knows settings of recipients (B3.02)."""
+        self._banks = banks
+        self._fields = fields
+        self._checks = Checks(banks.base)
+        self._actor = Actor(banks.base)
+        self._plugins = Plugins.of(banks)
 
     async def inspect(self, mail: Mail) -> Inspection:
         """Unpack, check and judge. Raises ScannerError when no scanner gives a verdict and that is fatal."""
-        policies = policies_for(self._settings, mail.envelope.recipients)
-        originating = is_originating(self._settings, mail.session)
-        structure = await self._structure(mail)
-        found = await self._checks.run(mail, structure.root, policies)
-        for finding in (*structure.findings, *found.found):
+        mail = self._under(mail, author_banks(self._banks.of(mail.session), mail))
+        hooked = self._plugins.meet(mail) if self._plugins else None
+        if hooked:
+            mail = await hooked.message_received()
+        settings = self._banks.of(mail.session)
+        structure = await self._structure(mail, settings)
+        mail.lap("unpack")
+        if hooked:
+            mail = await hooked.before_checks(structure.findings)
+            settings = self._banks.of(mail.session)
+            mail.lap("plugins")
+        fields = await fields_of_recipients(self._fields, settings, mail) if self._fields else ()
+        policies = policies_for_mail(settings, mail, fields)
+        _log_listed_senders(mail, policies)
+        findings = await self._checks.run(mail, structure.root, policies)
+        mail.lap("check")
+        credible = credibility(mail, findings)
+        if structure.findings or mail.signatures or credible:
+            findings = replace(
+                findings,
+                found=(*structure.findings, *findings.found),
+                signatures=(*mail.signatures, *findings.signatures),
+                sender_credible=credible,
+            )
+        if hooked:
+            mail, findings = await hooked.after_checks(findings, policies)
+            settings = self._banks.of(mail.session)
+            policies = policies_for_mail(settings, mail, fields)
+            mail.lap("plugins")
+        for finding in findings.found:
             if finding.category == OVER_LIMITS:
                 log.log(NOTICE, "(%s) NOTICE: HOLD reason: %s", mail.log_id, finding.name)
-        findings = Findings((*structure.findings, *found.found), found.spam, found.virus_checked)
-        verdicts = judge(mail, findings, policies, self._settings)
-        return Inspection(structure.root, findings, policies, verdicts, originating)
+        if findings.virus_names:
+            findings = with_virus_scores(findings, settings)
+            banks = virus_banks(settings, findings.virus_names)
+            if banks:
+                mail = self._under(mail, banks)
+                settings = self._banks.of(mail.session)
+                policies = policies_for_mail(settings, mail, fields)
+        verdicts = judge(mail, findings, policies, settings)
+        mail.lap("judge")
+        return Inspection(mail, settings, structure.root, findings, policies, verdicts, hooked)
 
     async def process(self, mail: Mail) -> tuple[Inspection, Outcome]:
         """The whole way. A 2xx in the outcome means that the mail is safe elsewhere (design rule 1)."""
         inspection = await self.inspect(mail)
-        outcome = await self._actor.act(mail, inspection.findings, inspection.verdicts, inspection.policies)
+        hooked = inspection.hooked
+        if hooked:
+            findings = await hooked.before_send(
+                inspection.mail, inspection.findings, inspection.policies, inspection.verdicts
+            )
+            inspection = replace(inspection, findings=findings)
+        outcome = await self._actor.act(
+            inspection.mail, inspection.settings, inspection.findings, inspection.verdicts, inspection.policies
+        )
+        if hooked:
+            await hooked.after_send(
+                inspection.settings, inspection.policies, inspection.verdicts, outcome, self._actor.report
+            )
         return inspection, outcome
 
     async def discover(self) -> Sequence[ScannerState]:
@@ -75,9 +136,27 @@ class Pipeline:
         await self._checks.close()
         await self._actor.close()
 
-    async def _structure(self, mail: Mail) -> Structure:
+    def _under(self, mail: Mail, banks: Sequence[str]) -> Mail:
+        return replace(mail, session=self._banks.with_more(mail.session, banks)) if banks else mail
+
+    async def _structure(self, mail: Mail, settings: Settings) -> Structure:
+        if settings.bypass_decode_parts:
+            return Structure(Part("1", 0, mail.header.body_start, mail.size), ())
         view = mail.content.view()
         limits = Limits()
         if mail.size < SPLIT_IN_THREAD_FROM:
             return split(view, limits)
         return await asyncio.to_thread(split, view, limits)
+
+
+def _log_listed_senders(mail: Mail, policies: Sequence[Policy]) -> None:
+    """What each recipient's lists say of the sender, where they say anything (B8.08, features 8.06)."""
+    for recipient, policy in zip(mail.envelope.recipients, policies, strict=True):
+        rating = policy.sender
+        if rating is NEUTRAL:
+            continue
+        words = [word for word in ("whitelisted", "blacklisted") if getattr(rating, word)]
+        if rating.points:
+            words.append(f"soft-{'black' if rating.points > 0 else 'white'}listed ({points_text(rating.points)})")
+        for word in words:
+            log.info("(%s) wbl: %s sender <%s> => <%s>", mail.log_id, word, mail.envelope.sender, recipient.address)

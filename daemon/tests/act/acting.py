@@ -10,7 +10,9 @@ from mailcordon.act.connection_cache import ConnectionCache
 from mailcordon.act.dispatch import Actor
 from mailcordon.act.edit import EditedMessage
 from mailcordon.act.outgoing import Outgoing
+from mailcordon.act.session_keeping import SessionKeeping
 from mailcordon.act.timeouts import Deadline, Timeouts
+from mailcordon.act.tls import TlsContexts
 from mailcordon.config.policy import policies_for
 from mailcordon.config.settings import Settings
 from mailcordon.mail.category import CLEAN, Category, Destiny, Major
@@ -63,7 +65,7 @@ async def act(
     actor = Actor(settings, PATIENT)
     try:
         policies = policies_for(settings, [verdict.recipient for verdict in verdicts])
-        outcome = await actor.act(mail, findings, verdicts, policies)
+        outcome = await actor.act(mail, settings, findings, verdicts, policies)
     finally:
         await actor.close()
     return outcome, actor.counters.by_name()
@@ -87,9 +89,12 @@ def soon() -> Deadline:
 
 
 @contextlib.asynccontextmanager
-async def cache(*, enabled: bool = True, timeouts: Timeouts = PATIENT) -> AsyncIterator[ConnectionCache]:
+async def cache(
+    *, enabled: bool = True, timeouts: Timeouts = PATIENT, contexts: TlsContexts | None = None
+) -> AsyncIterator[ConnectionCache]:
     """A connection cache, closed after the block."""
-    made = ConnectionCache(enabled=enabled, hello_name="localhost", timeouts=timeouts)
+    keeping = SessionKeeping(enabled=enabled, on_demand=False)
+    made = ConnectionCache(keeping, hello_name="localhost", timeouts=timeouts, contexts=contexts)
     try:
         yield made
     finally:

@@ -5,8 +5,8 @@ from acting import VIRUS, stopped
 
 from mailcordon.act import replies
 from mailcordon.act.hop_reply import HopReply, join_lines, parse_line
-from mailcordon.act.smtp_client import HopBrokenError, HopTimeoutError, HopUnreachableError
-from mailcordon.config.types import NextHop
+from mailcordon.act.hop_stream import HopBrokenError, HopTimeoutError, HopUnreachableError
+from mailcordon.config.next_hop import NextHop
 from mailcordon.errors import ProtocolError
 from mailcordon.mail.category import Category, Destiny, Major
 from mailcordon.mail.reply import Reply
@@ -33,6 +33,29 @@ ID = "04711-01"
 def test_blocked(category: Category, destiny: Destiny, expected: str) -> None:
     """B5.09, B5.10."""
     assert str(replies.blocked(stopped("a@b.example", destiny, category=category, reason="why"))) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (Destiny.REJECT, "450 4.7.0 Reject (soft_bounce), why"),
+        (Destiny.BOUNCE, "450 4.7.0 Bounce (soft_bounce), why"),
+        (None, "450 4.7.0 Temporary failure, why"),
+    ],
+)
+def test_blocked_under_soft_bounce(wanted: Destiny | None, expected: str) -> None:
+    """Contract B5.08, B5.10."""
+    assert str(replies.blocked(stopped("a@b.example", Destiny.TEMPFAIL, softened=wanted, reason="why"))) == expected
+
+
+def test_softened_refusal_of_the_hop() -> None:
+    """Contract B5.08: 5xx only; what is no refusal for good stays as it is."""
+    refused = replies.refused(HOP, HopReply(550, "5.1.1", "unknown"))
+    assert str(replies.softened(refused)) == (
+        "450 4.1.1 from MTA(smtp:[127.0.0.1]:10025): 550 5.1.1 unknown (soft_bounce)"
+    )
+    for reply in (Reply(451, "4.3.0", "later"), Reply(250, "2.0.0", "ok")):
+        assert replies.softened(reply) is reply
 
 
 def test_reason_is_cut() -> None:

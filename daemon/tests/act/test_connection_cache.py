@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 from acting import IMPATIENT, PATIENT, cache, outgoing, soon, until
-from next_hop import SILENCE, Hop, running
 
 from mailcordon.act import connection_cache
 from mailcordon.act.connection_cache import ConnectionCache
 from mailcordon.act.courier import Courier
 from mailcordon.mail.message import Mail
+from next_hop import DROP, SILENCE, Hop, running
 
 MakeMail = Callable[..., Mail]
 
@@ -22,16 +22,20 @@ async def hop() -> AsyncIterator[Hop]:
 
 
 async def deliver(kept: ConnectionCache, hop: Hop, mail: Mail) -> str:
-    (handover,) = await Courier(kept).send(mail, outgoing(), hop.hop, soon(), word="FWD")
+    (handover,) = await Courier(kept).send(mail, outgoing(), hop.route, soon(), word="FWD")
     return str(handover.reply)
 
 
 def counted(kept: ConnectionCache) -> dict[str, int]:
-    return {name.removeprefix("OutConn"): count for name, count in kept.counters.by_name().items() if count}
+    return {
+        name.removeprefix("OutConn"): count
+        for name, count in kept.counters.by_name().items()
+        if count and name != "OutMsgs"
+    }
 
 
 async def test_second_message_uses_the_same_connection(hop: Hop, make_mail: MakeMail) -> None:
-    """Features 13.01."""
+    """Features 13.01, 13.07: what is saved is a connection, its greeting and EHLO."""
     async with cache() as kept:
         for _ in range(3):
             assert (await deliver(kept, hop, make_mail(b"x"))).startswith("250 2.6.0 Ok, id=04711-01, from MTA(smtp:[")
@@ -42,8 +46,19 @@ async def test_second_message_uses_the_same_connection(hop: Hop, make_mail: Make
     assert counted(kept) == {"New": 1, "ReuseRecent": 2, "Transact": 3, "Quit": 1}
 
 
+async def test_each_worker_keeps_sessions_of_its_own(hop: Hop, make_mail: MakeMail) -> None:
+    """Features 13.05: a worker has one cache; two of them hold two sessions to the same hop at the same time."""
+    async with cache() as one, cache() as other:
+        for kept in (one, other, one, other):
+            await deliver(kept, hop, make_mail(b"x"))
+        assert "QUIT" not in hop.commands
+        assert hop.connections == 2
+        for kept in (one, other):
+            assert counted(kept) == {"New": 1, "ReuseRecent": 1, "Transact": 2}
+
+
 async def test_disabled_cache_says_quit_after_each_message(hop: Hop, make_mail: MakeMail) -> None:
-    """Features 13.02."""
+    """Features 13.02, 13.06."""
     async with cache(enabled=False) as kept:
         await deliver(kept, hop, make_mail(b"x"))
         await deliver(kept, hop, make_mail(b"x"))
@@ -146,4 +161,31 @@ async def test_cancelled_transaction_leaves_no_session_behind(hop: Hop, make_mai
             await sending
         hop.answers.clear()
         await deliver(kept, hop, make_mail(b"x"))
+    assert hop.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("greeting", "connections", "reply"),
+    [
+        (DROP, 2, "250 2.6.0 Ok"),
+        ("421 4.3.2 going", 1, "451 4.5.0 From MTA("),
+        ("554 5.7.1 not you", 1, "451 4.5.0 From MTA("),
+    ],
+)
+async def test_hop_that_hangs_up_before_its_greeting(
+    hop: Hop, make_mail: MakeMail, greeting: str, connections: int, reply: str
+) -> None:
+    """B7.06, features 13.09: once more, as in a restart; one that has said no is not asked again."""
+    hop.once["greeting"] = greeting
+    async with cache() as kept:
+        assert (await deliver(kept, hop, make_mail(b"x"))).startswith(reply)
+    assert hop.connections == connections
+    assert len(hop.taken) == (1 if greeting == DROP else 0)
+
+
+async def test_hop_that_never_greets(hop: Hop, make_mail: MakeMail) -> None:
+    """B7.06: two tries, then the mail waits."""
+    hop.answers["greeting"] = DROP
+    async with cache() as kept:
+        assert "during greeting" in await deliver(kept, hop, make_mail(b"x"))
     assert hop.connections == 2

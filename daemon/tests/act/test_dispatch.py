@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 from acting import INFECTED, SPAM, act, passed, stopped
-from next_hop import DROP, Hop, running
 
 from mailcordon.config.settings import Settings
 from mailcordon.errors import QuarantineError
-from mailcordon.mail.category import Destiny
+from mailcordon.mail.category import Category, Destiny, Major
 from mailcordon.mail.envelope import Client, Recipient, Session
 from mailcordon.mail.finding import Findings
 from mailcordon.mail.header import HeaderEdits
 from mailcordon.mail.message import Mail
 from mailcordon.mail.verdict import Outcome, Verdict
+from next_hop import DROP, Hop, running
 
 MakeMail = Callable[..., Mail]
 MakeSettings = Callable[..., Settings]
@@ -109,6 +109,7 @@ async def test_client_is_told_to_the_next_hop(desk: Desk) -> None:
 
 @pytest.mark.parametrize("session", [SMTP, LMTP])
 async def test_discarded_virus_is_kept_and_not_sent(desk: Desk, session: Session) -> None:
+    """Features 5.32: the client hears a 2xx, and nobody gets the mail."""
     verdict = stopped(A, Destiny.DISCARD, quarantine_to="virus-quarantine")
     outcome = await desk.act(session, verdict)
     assert words(outcome) == ["Discarded"]
@@ -322,9 +323,76 @@ async def test_log_lines(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     """B8.08: FWD for the client's mail, SEND for our own."""
     caplog.set_level(logging.INFO, "mailcordon")
     outcome = await desk.act(SMTP, passed(A), stopped(B, Destiny.BOUNCE))
-    mail_id = desk.notifications[0].split(b"Message-ID: <DSN")[1].split(b"@")[0].decode()
+    mail_id = desk.notifications[0].split(b"Message-ID: <VS")[1].split(b"@")[0].decode()
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("mailcordon.act")]
     assert lines[0] == f"(04711-01) {mail_id} FWD from <s@s.example> -> <a@example.test>, {outcome.recipients[0].reply}"
-    assert lines[1].startswith(
+    assert lines[1] == "(04711-01) DSN: VIRUS_SENDER to <s@s.example>, sender_credible: -"
+    assert lines[2].startswith(
         f"(04711-01) {mail_id} SEND from <> -> <s@s.example>, 250 2.6.0 Ok, id=04711-01, from MTA("
     )
+
+
+async def test_address_extension_is_delivered_to(hop: Hop, make_settings: MakeSettings, make_mail: MakeMail) -> None:
+    """Contract B9.10, B7.07: the next hop gets the address with its extension, the client its answer for the plain one;
+    recipients with equal edits share a transaction whatever their addresses."""
+    desk = Desk(hop, make_settings, make_mail)
+    extended = passed(Recipient(A, notify="NEVER"), deliver_to="a+spam@example.test")
+    outcome = await desk.act(LMTP, extended, passed(B), findings=CLEAN)
+    assert [item.reply.code for item in outcome.recipients] == [250, 250]
+    (taken,) = hop.taken
+    assert [line.split()[1] for line in taken.recipients] == ["TO:<a+spam@example.test>", f"TO:<{B}>"]
+    assert taken.recipients[0].endswith(" NOTIFY=NEVER")
+
+
+@pytest.mark.parametrize("session", [SMTP, LMTP])
+async def test_blind_copy_of_what_passes(
+    hop: Hop, make_settings: MakeSettings, make_mail: MakeMail, session: Session
+) -> None:
+    """always_bcc: one more recipient of the first transaction; nobody is told of what becomes of it."""
+    desk = Desk(hop, lambda **settings: make_settings(always_bcc="copy@example.test", **settings), make_mail)
+    tagged = HeaderEdits(subject_prefix="* ")
+    outcome = await desk.act(session, passed(A), passed(B, edits=tagged), findings=CLEAN)
+    assert desk.forwarded == [[A, "copy@example.test"], [B]]
+    assert hop.taken[0].recipients[1] == "RCPT TO:<copy@example.test> NOTIFY=NEVER"
+    assert words(outcome) == ["Relayed", "RelayedTagged"]
+    hop.answers["RCPT TO:<copy@example.test>"] = "550 5.1.1 unknown"
+    outcome = await desk.act(session, passed(A), findings=CLEAN)
+    assert words(outcome) == ["Relayed"]
+    assert outcome.reply.code == 250
+
+
+async def test_no_blind_copy(hop: Hop, make_settings: MakeSettings, make_mail: MakeMail) -> None:
+    """The twin: neither of blocked mail, nor for one who is a recipient."""
+    desk = Desk(hop, lambda **settings: make_settings(always_bcc="A@example.test", **settings), make_mail)
+    await desk.act(SMTP, stopped(B, Destiny.DISCARD))
+    assert desk.forwarded == []
+    await desk.act(SMTP, passed(B), passed(A), findings=CLEAN)
+    assert desk.forwarded == [[B, A]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "number", "word"), [("550 5.1.1 no", 2, "Rejected"), ("451 4.3.0 no", 1, "TempFailed")]
+)
+async def test_category_of_what_the_hop_stops(desk: Desk, answer: str, number: int, word: str) -> None:
+    """Contract B5.01: MTA, with the minor number of its reply; another recipient's category stays."""
+    desk.hop.answers[f"RCPT TO:<{A}>"] = answer
+    outcome = await desk.act(LMTP, passed(A), passed(B), findings=CLEAN)
+    stopped_one, other = (item.verdict for item in outcome.recipients)
+    category = Category(Major.MTA, number)
+    assert (stopped_one.blocking, stopped_one.main) == (category, category)
+    assert (other.blocking, other.main) == (None, Category(Major.CLEAN))
+    assert words(outcome)[0] in (word, "Bounced")
+
+
+@pytest.mark.parametrize("session", [SMTP, LMTP])
+async def test_soft_bounce_of_what_the_hop_refuses(
+    hop: Hop, make_settings: MakeSettings, make_mail: MakeMail, session: Session
+) -> None:
+    """Contract B5.08: 5xx becomes 450; nobody is told of a failure that is none yet."""
+    desk = Desk(hop, lambda **settings: make_settings(soft_bounce=True, **settings), make_mail)
+    hop.answers[f"RCPT TO:<{A}>"] = "550 5.1.1 unknown"
+    outcome = await desk.act(session, passed(A), findings=CLEAN)
+    assert words(outcome) == ["TempFailed"]
+    assert str(outcome.recipients[0].reply) == (f"450 4.1.1 from MTA({hop.method}): 550 5.1.1 unknown (soft_bounce)")
+    assert outcome.reply.code == 450
+    assert desk.notifications == []

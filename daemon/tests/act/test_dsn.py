@@ -1,4 +1,4 @@
-"""Non-delivery notifications (B11.01, B11.02, B11.05, RFC 3464, RFC 6522)."""
+"""Delivery status notifications (B11.01, B11.05, RFC 3461, RFC 3464, RFC 6522)."""
 
 import email
 import email.policy
@@ -8,30 +8,30 @@ from datetime import datetime
 from email.message import EmailMessage, Message
 from typing import cast
 
-import pytest
-from acting import SPAM, passed, stopped
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from mailcordon.act.dsn import Failure, compose
+from mailcordon.act.dsn import Status, compose
 from mailcordon.act.hop_reply import HopReply
-from mailcordon.act.notify import reason_not_to_notify
-from mailcordon.config.policy import policy_for
-from mailcordon.config.settings import Settings
-from mailcordon.config.types import NextHop
-from mailcordon.mail.category import Destiny
+from mailcordon.act.wording import Wording
+from mailcordon.config.next_hop import NextHop
 from mailcordon.mail.envelope import Client, Recipient, Session
 from mailcordon.mail.message import Mail
 from mailcordon.mail.reply import Reply
 
 MakeMail = Callable[..., Mail]
-MakeSettings = Callable[..., Settings]
 HOP = NextHop(protocol="smtp", host="127.0.0.1", port=10025)
 BLOCKED = Reply(554, "5.7.0", "Bounce, id=04711-01 - INFECTED: Eicar-Test-Signature")
 ORIGINAL = b"From: a\r\nMessage-ID: <orig@sender.example>\r\nSubject: caf\xc3\xa9\r\nnot a field\r\n\r\nsecret body\r\n"
 
 
-def composed(mail: Mail, *failures: Failure, full: bool = False) -> bytes:
+WORDING = Wording((("From", "Filter <postmaster@gate.example.test>"), ("Subject", "Not delivered")), "Sorry.\n")
+
+
+def composed(mail: Mail, *statuses: Status, full: bool = False, wording: Wording = WORDING) -> bytes:
     now = datetime.now().astimezone()
-    message = compose(mail, failures, hostname="gate.example.test", hop=HOP, now=now, full=full)
+    message_id = f"<DSN{mail.mail_id}@gate.example.test>"
+    message = compose(mail, statuses, wording, message_id=message_id, hostname="gate.example.test", now=now, full=full)
     return b"".join(message.chunks())
 
 
@@ -45,19 +45,19 @@ def parsed(octets: bytes) -> tuple[EmailMessage, EmailMessage, list[Message], Em
 
 
 def test_every_field(make_mail: MakeMail) -> None:
+    """Contract B11.01, B11.05, features 14.06: three parts, and all fields of the message and of the recipient."""
     session = Session(client=Client(helo="mx.sender.example", addr="192.0.2.7"))
     recipient = Recipient("bob@example.test", orcpt="rfc822;b+2Bob@example.test")
     mail = make_mail(ORIGINAL, recipients=[recipient], session=session)
-    octets = composed(mail, Failure(recipient, BLOCKED))
+    octets = composed(mail, Status(recipient, BLOCKED))
     message, text, (whole, one), original = parsed(octets)
-    assert message["From"] == '"Content-filter at gate.example.test" <postmaster@gate.example.test>'
+    assert (message["From"], message["Subject"]) == ("Filter <postmaster@gate.example.test>", "Not delivered")
     assert message["To"] == "alice@sender.example"
     assert message["Message-ID"] == f"<DSN{mail.mail_id}@gate.example.test>"
     assert message["In-Reply-To"] == "<orig@sender.example>"
     assert message["Auto-Submitted"] == "auto-replied"
     assert message["Date"]
-    assert "<bob@example.test>" in text.get_content()
-    assert "INFECTED: Eicar-Test-Signature" in text.get_content()
+    assert text.get_content() == "Sorry.\r\n"
     assert {name: str(value) for name, value in whole.items() if name != "Arrival-Date"} == {
         "Reporting-MTA": "dns; gate.example.test",
         "Received-From-MTA": "dns; mx.sender.example ([192.0.2.7])",
@@ -78,10 +78,13 @@ def test_every_field(make_mail: MakeMail) -> None:
 
 
 def test_several_recipients_and_a_refusal_of_the_next_hop(make_mail: MakeMail) -> None:
+    """Contract B11.01: Remote-MTA and its own words, where the next hop refused."""
     remote = HopReply(550, "5.1.1", "<eve@example.test>: unknown")
     failures = (
-        Failure(Recipient("bob@example.test"), BLOCKED),
-        Failure(Recipient("eve@example.test"), Reply(550, "5.1.1", f"from MTA({HOP}): {remote}"), remote),
+        Status(Recipient("bob@example.test"), BLOCKED),
+        Status(
+            Recipient("eve@example.test"), Reply(550, "5.1.1", f"from MTA({HOP}): {remote}"), remote=remote, hop=HOP
+        ),
     )
     _, _, (_, first, second), _ = parsed(composed(make_mail(ORIGINAL), *failures))
     assert "Remote-MTA" not in first
@@ -91,7 +94,8 @@ def test_several_recipients_and_a_refusal_of_the_next_hop(make_mail: MakeMail) -
 
 
 def test_whole_message_when_asked_for(make_mail: MakeMail) -> None:
-    octets = composed(make_mail(ORIGINAL), Failure(Recipient("bob@example.test"), BLOCKED), full=True)
+    """Contract B11.01: RET=FULL."""
+    octets = composed(make_mail(ORIGINAL), Status(Recipient("bob@example.test"), BLOCKED), full=True)
     _, _, _, original = parsed(octets)
     assert original.get_content_type() == "message/rfc822"
     assert ORIGINAL in octets
@@ -99,7 +103,7 @@ def test_whole_message_when_asked_for(make_mail: MakeMail) -> None:
 
 def test_long_header_is_cut_at_a_line(make_mail: MakeMail) -> None:
     _, _, _, original = parsed(
-        composed(make_mail(b"A: 1234567\r\n" * 20_000), Failure(Recipient("b@b.example"), BLOCKED))
+        composed(make_mail(b"A: 1234567\r\n" * 20_000), Status(Recipient("b@b.example"), BLOCKED))
     )
     text = original.get_payload()
     assert isinstance(text, str)
@@ -108,8 +112,8 @@ def test_long_header_is_cut_at_a_line(make_mail: MakeMail) -> None:
 
 
 def test_international_addresses(make_mail: MakeMail) -> None:
-    """RFC 6533: the global variants, addresses in UTF-8."""
-    failure = Failure(Recipient("jörg@example.test"), BLOCKED)
+    """Contract B11.01, RFC 6533: the global variants, addresses in UTF-8."""
+    failure = Status(Recipient("jörg@example.test"), BLOCKED)
     octets = composed(make_mail(ORIGINAL, sender="ålice@sender.example"), failure)
     assert "To: <ålice@sender.example>\r\n".encode() in octets
     assert "Final-Recipient: utf-8; jörg@example.test\r\n".encode() in octets
@@ -120,7 +124,7 @@ def test_international_addresses(make_mail: MakeMail) -> None:
 def test_nothing_in_the_mail_can_add_fields_or_parts(make_mail: MakeMail) -> None:
     evil = "x\r\n\r\n--=_\r\nContent-Type: text/html\r\nBcc: y"
     mail = make_mail(b"Message-ID: <a> <b>\r\n\r\nx", sender=f"{evil}@a", session=Session(helo=evil))
-    failure = Failure(Recipient(f"{evil}@b", orcpt=f"rfc822;{evil}"), Reply(554, "5.7.0", evil))
+    failure = Status(Recipient(f"{evil}@b", orcpt=f"rfc822;{evil}"), Reply(554, "5.7.0", evil))
     message, _, (whole, one), _ = parsed(composed(mail, failure))
     assert "Bcc" not in message
     assert len(message.get_all("Content-Type", [])) == 1
@@ -128,46 +132,70 @@ def test_nothing_in_the_mail_can_add_fields_or_parts(make_mail: MakeMail) -> Non
         assert set(part.keys()) & {"Bcc", "Content-Type"} == set()
 
 
-def reason(
-    make_settings: MakeSettings, mail: Mail, *, notify: str | None = None, score: float | None = None, spam: bool = True
-) -> str | None:
-    recipient = Recipient("bob@example.test", notify=notify)
-    verdict = stopped(recipient, Destiny.BOUNCE, category=SPAM, score=score) if spam else passed(recipient, score=score)
-    return reason_not_to_notify(mail, verdict, policy_for(make_settings(), recipient))
-
-
-def test_notification_is_due(make_mail: MakeMail, make_settings: MakeSettings) -> None:
-    """The twin of the cases below."""
-    mail = make_mail(ORIGINAL)
-    assert reason(make_settings, mail) is None
-    assert reason(make_settings, mail, notify="SUCCESS,FAILURE") is None
-    assert reason(make_settings, mail, score=9.9) is None
-    assert reason(make_settings, make_mail(b"Precedence: first-class\r\n\r\n")) is None
-    assert reason(make_settings, make_mail(b"List-Id: <x>\r\n\r\n"), spam=False) is None
-
-
-@pytest.mark.parametrize("notify", ["NEVER", "SUCCESS", "DELAY,SUCCESS"])
-def test_not_when_the_sender_asks_for_none(make_mail: MakeMail, make_settings: MakeSettings, notify: str) -> None:
-    """B11.02."""
-    assert reason(make_settings, make_mail(ORIGINAL), notify=notify) == f"NOTIFY={notify}"
-
-
-def test_not_to_the_null_sender(make_mail: MakeMail, make_settings: MakeSettings) -> None:
-    assert reason(make_settings, make_mail(ORIGINAL, sender="")) == "null sender"
-
-
-def test_not_from_the_cutoff_level_on(make_mail: MakeMail, make_settings: MakeSettings) -> None:
-    """B11.02, B11.03: 10 as packaged."""
-    assert reason(make_settings, make_mail(ORIGINAL), score=10.0) == "spam score above the cutoff level"
-
-
-@pytest.mark.parametrize("field", [b"Precedence: Bulk", b"Precedence: list", b"List-Id: <x.example>"])
-def test_not_for_bulk_mail(make_mail: MakeMail, make_settings: MakeSettings, field: bytes) -> None:
-    assert reason(make_settings, make_mail(field + b"\r\n\r\n")) == "bulk mail"
-
-
 def test_envelope_id_is_decoded(make_mail: MakeMail) -> None:
     mail = make_mail(ORIGINAL)
     with_id = replace(mail, envelope=replace(mail.envelope, envid="a+2Bb"))
-    _, _, (whole, _), _ = parsed(composed(with_id, Failure(Recipient("bob@example.test"), BLOCKED)))
+    _, _, (whole, _), _ = parsed(composed(with_id, Status(Recipient("bob@example.test"), BLOCKED)))
     assert whole["Original-Envelope-Id"] == "a+b"
+
+
+def test_actions_of_success(make_mail: MakeMail) -> None:
+    """Contract B11.01, features 14.06: what was handed over is reported as such (RFC 3464 2.3.3)."""
+    remote = HopReply(250, "2.0.0", "Ok: queued as 4711")
+    statuses = (
+        Status(Recipient("bob@example.test"), Reply(250, "2.6.0", "Ok"), "relayed", remote, HOP),
+        Status(Recipient("eve@example.test"), Reply(250, "2.6.0", "Ok"), "delivered", remote, HOP),
+    )
+    _, _, (_, first, second), _ = parsed(composed(make_mail(ORIGINAL), *statuses))
+    assert [(one["Action"], one["Status"], one["Remote-MTA"]) for one in (first, second)] == [
+        ("relayed", "2.6.0", "dns; [127.0.0.1]"),
+        ("delivered", "2.6.0", "dns; [127.0.0.1]"),
+    ]
+
+
+def test_text_needs_no_hop_that_takes_8_bits(make_mail: MakeMail) -> None:
+    """Words of any language, and lines of any length, go through any hop."""
+    text = "Größe: 1\n" + "x" * 5000 + "\n.\n=20 Ende \n"
+    wording = Wording((("From", "Prüfer <a@b.example>"), ("Subject", "Größe")), text)
+    octets = composed(make_mail(b"Subject: x\r\n\r\n"), Status(Recipient("bob@example.test"), BLOCKED), wording=wording)
+    assert octets.isascii()
+    assert max(map(len, octets.split(b"\r\n"))) <= 998
+    message, part, _, _ = parsed(octets)
+    assert (message["Subject"], message["From"]) == ("Größe", "Prüfer <a@b.example>")
+    assert part.get_content().replace("\r\n", "\n") == text
+
+
+PIECES = [*"ab:;<>@\r\n\t \x00\x7f\x85\u2028é=?-_\udcff", "\r\n\r\n", "\r\nBcc: x@y", "--=_", "=?utf-8?Q?=0A?="]
+HOSTILE = st.lists(st.sampled_from(PIECES), max_size=20).map("".join)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(HOSTILE, min_size=8, max_size=8), st.booleans())
+def test_hostile_values_never_make_fields_or_parts(make_mail: MakeMail, values: list[str], full: bool) -> None:
+    """Contract B11.12: whatever stands in envelope, header and replies, the structure stays the same."""
+    sender, address, orcpt, reply, helo, subject, text, header = values
+    octets = header.encode("utf-8", "surrogateescape")
+    mail = make_mail(octets, sender=sender, session=Session(helo=helo, client=Client(helo=helo, addr=helo)))
+    mail = replace(mail, envelope=replace(mail.envelope, envid=orcpt))
+    status = Status(
+        Recipient(address, orcpt=orcpt), Reply(554, "5.7.0", reply), "failed", HopReply(550, "5.1.1", reply)
+    )
+    wording = Wording((("From", sender), ("Subject", subject)), text)
+    made = composed(mail, status, full=full, wording=wording)
+    head, _, body = made.partition(b"\r\n\r\n")
+    names = [line.partition(b":")[0] for line in head.split(b"\r\n") if line[:1] not in b" \t"]
+    assert sorted(set(names)) == sorted(names)
+    assert set(names) <= {
+        *(b"From", b"Subject", b"To", b"Date", b"Message-ID", b"In-Reply-To", b"Auto-Submitted", b"MIME-Version"),
+        b"Content-Type",
+    }
+    boundary = head.rpartition(b'boundary="')[2].partition(b'"')[0]
+    assert body.count(b"--" + boundary) == 4
+    status_part = body.split(b"--" + boundary)[2]
+    fields = [line.partition(b":")[0] for line in status_part.split(b"\r\n") if line and line[:1] not in b" \t"]
+    assert set(fields) <= {
+        *(b"Content-Type", b"Content-Transfer-Encoding", b"Original-Envelope-Id", b"Reporting-MTA"),
+        *(b"Received-From-MTA", b"Arrival-Date", b"Original-Recipient", b"Final-Recipient", b"Action", b"Status"),
+        *(b"Diagnostic-Code", b"Last-Attempt-Date", b"Final-Log-ID"),
+    }
+    assert sorted(set(fields)) == sorted(fields)

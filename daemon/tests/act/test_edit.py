@@ -37,10 +37,12 @@ def copy_of(mail: Mail, edits: HeaderEdits | None = None) -> bytes:
     ],
 )
 def test_original_follows_unchanged(make_mail: MakeMail, octets: bytes) -> None:
+    """Design rule 3, features 6.07: whatever follows our fields is what came, so that signatures stay valid."""
     assert copy_of(make_mail(octets)) == TRACE + octets
 
 
 def test_new_fields_in_the_order_given_below_received(make_mail: MakeMail) -> None:
+    """Contract B9.01, features 6.07: above the first field of the original."""
     edits = HeaderEdits(prepend=(("X-Virus-Scanned", "by us"), ("X-Spam-Flag", "NO")))
     assert copy_of(make_mail(b"A: 1\r\n\r\nb"), edits) == (
         TRACE + b"X-Virus-Scanned: by us\r\nX-Spam-Flag: NO\r\nA: 1\r\n\r\nb"
@@ -130,3 +132,78 @@ def test_dot_stuffing_returns_the_body(pieces: list[bytes]) -> None:
 def test_dot_stuffing_across_chunks(shift: int) -> None:
     for tail in (b"\r\n.\r\n.x\r\n", b"\n.\n", b"\r\n"):
         assert_travels(b"a" * (CHUNK_SIZE - 2 + shift) + tail)
+
+
+LONG = b"Subject: " + b"x" * 1200
+FOLDED = b"Subject: one\r\n \t \r\n two\r\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "mended"),
+    [
+        (LONG + b"\r\nTo: b\r\n", LONG[:998] + b"\r\nTo: b\r\n"),
+        (LONG + b"\nTo: b\n", LONG[:998] + b"\nTo: b\n"),
+        (b"A: 1\r\n " + b"x" * 997 + b"\r\n", b"A: 1\r\n " + b"x" * 997 + b"\r\n"),
+        (b"A: 1\r\n " + b"x" * 998 + b"\r\n", b"A: 1\r\n " + b"x" * 997 + b"\r\n"),
+        (b"A: " + b"x" * 994 + "äö".encode() + b"\r\n", b"A: " + b"x" * 994 + b"\r\n"),
+        (b"A: " + b"x" * 993 + "äö".encode() + b"\r\n", b"A: " + b"x" * 993 + "ä".encode() + b"\r\n"),
+        (b"A: " + b"x" * 993 + "😀".encode() + b"\r\n", b"A: " + b"x" * 993 + b"\r\n"),
+    ],
+)
+def test_long_lines_are_cut_where_that_is_allowed(make_mail: MakeMail, header: bytes, mended: bytes) -> None:
+    """Contract B9.07: at 998 octets, never within a character; the body is not touched. Off, nothing changes."""
+    octets = header + b"\r\n" + b"y" * 2000 + b"\r\n"
+    assert copy_of(make_mail(octets), HeaderEdits(cut_long_lines=True)) == (
+        TRACE + mended + b"\r\n" + b"y" * 2000 + b"\r\n"
+    )
+    assert copy_of(make_mail(octets)) == TRACE + octets
+
+
+@pytest.mark.parametrize(
+    ("header", "mended"),
+    [
+        (FOLDED, b"Subject: one\r\n two\r\n"),
+        (b"Subject: one\n \n\t\n two\n", b"Subject: one\n two\n"),
+        (b"Subject: one\r\n .\r\n", b"Subject: one\r\n .\r\n"),
+        (b"A:\r\n \r\nB: 1\r\n", b"A:\r\nB: 1\r\n"),
+    ],
+)
+def test_blank_folds_are_dropped_where_that_is_allowed(make_mail: MakeMail, header: bytes, mended: bytes) -> None:
+    """Contract B9.07: folded lines of white space only. Off, nothing changes."""
+    octets = header + b"\r\n \r\nbody\r\n"
+    assert copy_of(make_mail(octets), HeaderEdits(drop_blank_lines=True)) == TRACE + mended + b"\r\n \r\nbody\r\n"
+    assert copy_of(make_mail(octets)) == TRACE + octets
+
+
+@pytest.mark.parametrize(
+    ("body", "stays"),
+    [
+        (b" gate.example.test; spf=pass", False),
+        (b" GATE.example.TEST 1; none", False),
+        (b"gate.example.test", False),
+        (b' "gate.example\\.test"; dkim=pass', False),
+        (b" (of (late) \\) ) gate.example.test; dkim=pass", False),
+        (b"\r\n gate.example.test;\r\n dkim=pass", False),
+        (b" ; dkim=pass", False),
+        (b" (never closed gate.example.test; dkim=pass", False),
+        (b" other.example/gate.example.test; dkim=pass", False),
+        (b"", False),
+        (b" mx.other.example; dkim=pass", True),
+        (b" notgate.example.test; dkim=pass", True),
+        (b" mx.other.example (gate.example.test); dkim=pass", True),
+    ],
+)
+def test_forged_results_of_our_own_are_removed(make_mail: MakeMail, body: bytes, stays: bool) -> None:
+    """Contract B9.01, RFC 8601 5: ours, and those of nobody that can be read; others' stay as they are."""
+    field = b"authentication-results:" + body + b"\r\n"
+    octets = b"From: a\r\n" + field + b"To: b\r\n\r\nbody\r\n"
+    copy = copy_of(make_mail(octets), HeaderEdits(authserv_id="gate.example.test"))
+    assert copy == TRACE + (octets if stays else octets.replace(field, b""))
+    assert copy_of(make_mail(octets)) == TRACE + octets
+
+
+def test_hostile_results_take_no_time(make_mail: MakeMail) -> None:
+    """Contract B9.01: comments in comments without end, and a word that never ends."""
+    for body in (b"(" * 200_000, b'"' + b"\\" * 200_001, b"()" * 100_000 + b"x"):
+        copy = copy_of(make_mail(b"Authentication-Results: " + body + b"\r\n\r\n"), HeaderEdits(authserv_id="gate"))
+        assert (body in copy) is (body[-1:] == b"x")

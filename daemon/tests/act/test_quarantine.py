@@ -1,6 +1,7 @@
 """Quarantine copies (B10, features 12a)."""
 
 import asyncio
+import errno
 import gzip
 import hashlib
 import os
@@ -12,13 +13,11 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from acting import INFECTED, SPAM, VIRUS, cache, passed, soon, stopped
-from next_hop import running
 
 from mailcordon.act import quarantine as quarantine_module
 from mailcordon.act.courier import Courier
 from mailcordon.act.quarantine import Quarantine
-from mailcordon.act.quarantine_file import relative_path, store
-from mailcordon.config.policy import policies_for
+from mailcordon.act.quarantine_file import relative_path, remove_leftovers, store
 from mailcordon.config.settings import Settings
 from mailcordon.errors import QuarantineError
 from mailcordon.mail.category import Category, Destiny, Major
@@ -26,6 +25,7 @@ from mailcordon.mail.finding import Finding, Findings, SpamScore
 from mailcordon.mail.header import HeaderSection
 from mailcordon.mail.message import Mail
 from mailcordon.mail.verdict import QuarantineCopy, Verdict
+from next_hop import running
 
 MakeMail = Callable[..., Mail]
 MakeSettings = Callable[..., Settings]
@@ -37,9 +37,8 @@ async def keep(
     settings: Settings, mail: Mail, verdicts: list[Verdict], findings: Findings = INFECTED
 ) -> tuple[QuarantineCopy, ...]:
     async with cache() as kept:
-        quarantine = Quarantine(settings, Courier(kept))
-        policies = policies_for(settings, [verdict.recipient for verdict in verdicts])
-        return await quarantine.keep(mail, findings, verdicts, policies, soon())
+        quarantine = Quarantine(Courier(kept))
+        return await quarantine.keep(mail, settings, findings, verdicts, soon())
 
 
 def virus_for(address: str, destiny: Destiny = Destiny.DISCARD) -> Verdict:
@@ -132,6 +131,33 @@ async def test_one_copy_for_each_category(make_mail: MakeMail, make_settings: Ma
     assert len(files_in(settings.QUARANTINEDIR)) == 2
 
 
+async def test_local_mailboxes_of_one_method_share_a_file(make_mail: MakeMail, make_settings: MakeSettings) -> None:
+    """B10.02: aliases are no names of files; a second copy under the first one's name would be a failure."""
+    settings = make_settings()
+    other = stopped("b@example.test", Destiny.DISCARD, quarantine_to="own-quarantine")
+    (copy,) = await keep(settings, make_mail(MESSAGE), [virus_for("a@example.test"), other])
+    header = HeaderSection.of((settings.QUARANTINEDIR / copy.location).read_bytes())
+    assert header.text("Delivered-To") == "virus-quarantine, own-quarantine"
+
+
+async def test_archive_keeps_what_passes(make_mail: MakeMail, make_settings: MakeSettings) -> None:
+    """Contract B10.01, B10.02: beside the copy for what was found; the twin without a wish leaves nothing."""
+    settings = make_settings(archive_quarantine_method="local:archive-%m")
+    mail = make_mail(MESSAGE)
+    verdicts = [passed("a@example.test", archive_to="archive-quarantine"), virus_for("b@example.test")]
+    copies = await keep(settings, mail, verdicts)
+    assert [(copy.location[2:], copy.is_archive) for copy in copies] == [
+        (f"virus-{mail.mail_id}", False),
+        (f"archive-{mail.mail_id}", True),
+    ]
+    octets = (settings.QUARANTINEDIR / copies[1].location).read_bytes()
+    assert HeaderSection.of(octets).text("Delivered-To") == "archive-quarantine"
+    assert octets.endswith(MESSAGE)
+    assert await keep(settings, mail, [passed("a@example.test")]) == ()
+    waiting = stopped("a@example.test", Destiny.TEMPFAIL, archive_to="archive-quarantine")
+    assert await keep(settings, mail, [waiting]) == ()
+
+
 async def test_mail_that_comes_again_is_not_kept(make_mail: MakeMail, make_settings: MakeSettings) -> None:
     settings = make_settings()
     assert await keep(settings, make_mail(MESSAGE), [virus_for("a@example.test", Destiny.TEMPFAIL)]) == ()
@@ -148,6 +174,23 @@ async def test_failure_is_an_error_that_names_file_and_reason(
         with pytest.raises(QuarantineError, match=re.escape(str(settings.QUARANTINEDIR))) as caught:
             await keep(settings, make_mail(MESSAGE), [virus_for("a@example.test")])
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("number", "full"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EIO, False)])
+async def test_full_disk_is_told_from_other_failures(
+    make_mail: MakeMail, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, number: int, *, full: bool
+) -> None:
+    """B10.09: the client hears 452 for a full disk. The campaign in tests/faults fills a real one."""
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    settings = make_settings()
+    with pytest.raises(QuarantineError) as caught:
+        await keep(settings, make_mail(MESSAGE), [virus_for("a@example.test")])
+    assert caught.value.storage_full is full
+    assert files_in(settings.QUARANTINEDIR) == []
 
 
 async def test_cancelled_copy_is_finished_first(
@@ -212,7 +255,7 @@ async def test_international_address_stays_readable(make_mail: MakeMail, make_se
     [
         ("virus-%m", 0, "virus-{m}"),
         ("virus-%m", 1, "{c}/virus-{m}"),
-        ("Week%P/spam/%m.gz", 1, "Week0/spam/{c}/{m}.gz"),
+        ("Week%P/spam/%m.gz", 1, "Week37/spam/{c}/{m}.gz"),
         ("%n-%i", 0, "04711-01-{i}"),
         ("100%%-%x-%m", 0, "100%-%x-{m}"),
         ("%b", 0, "{b}"),
@@ -229,13 +272,13 @@ def test_name_template(make_mail: MakeMail, template: str, levels: int, expected
         "i": mail.received_at.strftime("%Y%m%dT%H%M%S"),
         "b": hashlib.sha256(body).hexdigest(),
     }
-    assert str(relative_path(template, mail, subdir_levels=levels)) == expected.format(**values)
+    assert str(relative_path(template, mail, subdir_levels=levels, partition_tag="37")) == expected.format(**values)
 
 
 @pytest.mark.parametrize("template", ["", "../%m", "/tmp/%m", "a/../../%m", "x\x00%m"])
 def test_template_cannot_leave_the_directory(make_mail: MakeMail, template: str) -> None:
     with pytest.raises(QuarantineError, match="below QUARANTINEDIR"):
-        relative_path(template, make_mail(MESSAGE), subdir_levels=1)
+        relative_path(template, make_mail(MESSAGE), subdir_levels=1, partition_tag="0")
 
 
 def test_template_directories_are_made(tmp_path: Path) -> None:
@@ -271,3 +314,25 @@ async def test_mailbox_without_a_method_is_an_error(make_mail: MakeMail, make_se
     verdict = stopped("a@example.test", Destiny.DISCARD, category=Category(Major.UNCHECKED), quarantine_to="x")
     with pytest.raises(QuarantineError, match="no quarantine method for Unchecked mail to x"):
         await keep(make_settings(), make_mail(MESSAGE), [verdict])
+
+
+def test_leftovers_of_killed_processes_go(tmp_path: Path) -> None:
+    """Contract B10.09: only unfinished files, only old ones; complete copies and files of others stay."""
+    directory = tmp_path / "spam" / "k"
+    directory.mkdir(parents=True)
+
+    def killed() -> Iterator[bytes]:
+        yield b"x"
+        unfinished = next(path for path in directory.iterdir() if path.suffix == ".tmp")
+        os.link(unfinished, directory / f".other.gz.{'0' * 12}.tmp")
+
+    store(tmp_path, PurePosixPath("spam/k/copy"), killed())
+    kept = ["copy", ".copy.tmp", ".copy.0123456789ab.tmp.gz", "copy.0123456789ab.tmp"]
+    for name in kept[1:]:
+        (directory / name).write_bytes(b"x")
+    assert remove_leftovers(tmp_path, older_than=3600) == 0
+    for path in directory.iterdir():
+        os.utime(path, (0, 0))
+    (directory / f".young.{'1' * 12}.tmp").write_bytes(b"x")
+    assert remove_leftovers(tmp_path, older_than=3600) == 1
+    assert sorted(path.name for path in directory.iterdir()) == sorted([*kept, f".young.{'1' * 12}.tmp"])

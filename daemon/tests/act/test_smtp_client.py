@@ -4,27 +4,26 @@ from pathlib import Path
 
 import pytest
 from acting import IMPATIENT, PATIENT, outgoing, soon
-from next_hop import DROP, KEYWORDS, SILENCE, Hop, running
 
+from mailcordon.act.hop_stream import HopBrokenError, HopError, HopTimeoutError, HopUnreachableError
 from mailcordon.act.outgoing import Outgoing, xtext, xtext_decoded
-from mailcordon.act.smtp_client import (
-    Delivery,
-    HopBrokenError,
-    HopError,
-    HopTimeoutError,
-    HopUnreachableError,
-    SmtpConnection,
-)
+from mailcordon.act.smtp_client import Delivery, SmtpConnection, Target
 from mailcordon.act.timeouts import Timeouts
-from mailcordon.config.types import NextHop
+from mailcordon.act.tls import TlsContexts
+from mailcordon.config.next_hop import NextHop
 from mailcordon.mail.envelope import Client, Recipient
+from next_hop import DROP, KEYWORDS, SILENCE, Hop, running
 
 PLAIN = ("SIZE",)
 TWO = ("a@example.test", "b@example.test")
 
 
+async def opened(hop: NextHop, timeouts: Timeouts = PATIENT) -> SmtpConnection:
+    return await SmtpConnection.open(Target(hop), "localhost", timeouts, soon(), TlsContexts())
+
+
 async def send(hop: Hop, *mails: Outgoing, timeouts: Timeouts = PATIENT) -> list[Delivery]:
-    connection = await SmtpConnection.open(hop.hop, "localhost", timeouts, soon())
+    connection = await opened(hop.hop, timeouts)
     deliveries = [await connection.send(mail, soon()) for mail in mails]
     if connection.usable:
         await connection.quit()
@@ -152,7 +151,7 @@ async def test_some_recipients_refused(lmtp: bool, keywords: tuple[str, ...]) ->
 async def test_negative_replies_reach_every_recipient(command: str, answer: str, keywords: tuple[str, ...]) -> None:
     """And the session is clean for the next message."""
     async with running(keywords=keywords, answers={command: answer}) as hop:
-        connection = await SmtpConnection.open(hop.hop, "localhost", PATIENT, soon())
+        connection = await opened(hop.hop)
         delivery = await connection.send(outgoing(b"x\r\n", *TWO), soon())
         assert [str(reply) for reply in delivery.replies] == [answer] * 2
         assert hop.taken == []
@@ -213,10 +212,11 @@ async def test_failure_before_the_first_transaction(step: str, failure: str, err
     answers = {step: failure, **({"HELO": failure} if step == "EHLO" else {})}
     async with running(answers=answers) as hop:
         with pytest.raises(error):
-            await SmtpConnection.open(hop.hop, "localhost", IMPATIENT if failure == SILENCE else PATIENT, soon())
+            await opened(hop.hop, IMPATIENT if failure == SILENCE else PATIENT)
 
 
 async def test_helo_when_ehlo_is_refused() -> None:
+    """B7.02."""
     async with running(answers={"EHLO": "500 5.5.1 what?"}) as hop:
         (delivery,) = await send(hop, outgoing())
     assert codes(delivery) == [250]
@@ -228,7 +228,7 @@ async def test_nobody_listens(tmp_path: Path) -> None:
         gone = hop.hop
     for target in (gone, NextHop(protocol="lmtp", path=str(tmp_path / "none"))):
         with pytest.raises(HopUnreachableError) as caught:
-            await SmtpConnection.open(target, "localhost", PATIENT, soon())
+            await opened(target)
         assert "\n" not in str(caught.value)
 
 
@@ -259,3 +259,32 @@ def test_xtext_round_trip() -> None:
     """RFC 3461 4."""
     assert xtext("a+b=c d\r\né") == "a+2Bb+3Dc+20d+0D+0A+C3+A9"
     assert xtext_decoded(xtext("a+b=c d\r\né")) == "a+b=c d\r\né"
+
+
+@pytest.mark.parametrize("step", ["EHLO", "MAIL", "RCPT", "DATA"])
+async def test_reply_that_nobody_asked_for(step: str) -> None:
+    """A 250 too many would be taken for the hop's word on the message: nothing is sent any more (design rule 1)."""
+    answers = {"EHLO": "250 hop.example\r\n250 2.0.0 Ok", "DATA": "354 go ahead\r\n250 2.0.0 Ok: queued as NOT"}
+    async with running(keywords=PLAIN, answers={step: answers.get(step, "250 2.1.0 Ok\r\n250 2.0.0 Ok")}) as hop:
+        (delivery,) = await send(hop, outgoing())
+    assert codes(delivery) == [None]
+    assert isinstance(delivery.error, HopBrokenError)
+    assert hop.taken == []
+
+
+async def test_hop_that_talks_without_end() -> None:
+    """No hop can fill our memory."""
+    async with running(answers={"MAIL": "2" * 10_000_000}) as hop:
+        (delivery,) = await send(hop, outgoing())
+    assert isinstance(delivery.error, HopBrokenError)
+    async with running(answers={"MAIL": "250-x\r\n" * 1000 + "250 x"}) as hop:
+        (delivery,) = await send(hop, outgoing())
+    assert str(delivery.error) == "reply without end during MAIL"
+
+
+@pytest.mark.parametrize(("keywords", "told"), [(("AUTH PLAIN LOGIN",), " AUTH=a+2Bb@example.test"), ((), "")])
+async def test_submitter_is_passed_on_when_auth_is_offered(keywords: tuple[str, ...], told: str) -> None:
+    """Contract B7.02, RFC 4954 5."""
+    async with running(keywords=keywords) as hop:
+        await send(hop, outgoing(auth="a+2Bb@example.test"))
+    assert hop.taken[0].mail == "MAIL FROM:<alice@sender.example>" + told

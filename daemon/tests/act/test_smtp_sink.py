@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ async def acting(settings: Settings) -> AsyncIterator[Actor]:
 
 async def deliver(actor: Actor, settings: Settings, mail: Mail) -> Outcome:
     verdicts = [passed(recipient) for recipient in mail.envelope.recipients]
-    return await actor.act(mail, Findings(), verdicts, policies_for(settings, mail.envelope.recipients))
+    return await actor.act(mail, settings, Findings(), verdicts, policies_for(settings, mail.envelope.recipients))
 
 
 @pytest.mark.parametrize("options", [(), ("-L",), ("-p",), ("-e",)], ids=["smtp", "lmtp", "no-pipelining", "no-esmtp"])
@@ -116,6 +117,23 @@ async def test_large_message(make_settings: MakeSettings, make_mail: MakeMail, t
     assert len(octets) > 3_000_000
     # smtp-sink writes LF for each line end (and drops every CR, so that there is none but at line ends).
     assert only_file(tmp_path).rstrip(b"\n").endswith(octets.replace(b"\r\n", b"\n").rstrip(b"\n"))
+
+
+@pytest.mark.parametrize(("options", "reply"), [(("-8",), "550 5.6.3 Conversion to 7BIT required"), ((), "250 2.6.0")])
+async def test_8bit_mail(
+    make_settings: MakeSettings, make_mail: MakeMail, options: tuple[str, ...], reply: str
+) -> None:
+    """Contract B7.06; -8 offers no 8BITMIME. Mail of 7-bit octets passes whatever its BODY parameter says."""
+    async with sink(*options) as method:
+        settings = make_settings(forward_method=method)
+        async with acting(settings) as actor:
+            for octets, expected in ((b"\r\ncaf\xc3\xa9\r\n", reply), (b"\r\ncafe\r\n", "250 2.6.0")):
+                mail = make_mail(octets, session=LMTP)
+                mail = replace(mail, envelope=replace(mail.envelope, body_type="8BITMIME"))
+                outcome = await deliver(actor, settings, mail)
+                assert str(outcome.recipients[0].reply).startswith(expected)
+            # The refusal took a session, but no transaction.
+            assert actor.counters.transact == (1 if options else 2)
 
 
 def misbehaviour() -> Iterator[tuple[tuple[str, ...], str]]:

@@ -1,6 +1,7 @@
 """The spam check against a real spamd (B14.06, B9.08; features 8.08; checklist 5, 11)."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Callable
@@ -11,10 +12,13 @@ from checking import run_checks
 
 from mailcordon.check.registry import Checks
 from mailcordon.check.spam import scanner_fields
+from mailcordon.config.policy import policies_for_mail
 from mailcordon.config.settings import Settings
 from mailcordon.errors import ScannerError
+from mailcordon.mail.envelope import Session
 from mailcordon.mail.finding import Findings
 from mailcordon.mail.message import Mail
+from mailcordon.unpack import split
 from samples import gtube, gtube_twin, plain
 from servers import CountingSocket, Spamd
 
@@ -88,6 +92,13 @@ async def test_scanner_sees_the_envelope(exact_spamd: Spamd, rated: MakeSettings
     assert "MISSING_DATE" not in dict(spam.tests), "our fields must not end the header section"
 
 
+@pytest.mark.parametrize(("banks", "field"), [((), b""), (("ORIGINATING", "MYNETS"), b" ORIGINATING/MYNETS")])
+async def test_scanner_sees_the_policy_banks(make_mail: MakeMail, banks: tuple[str, ...], field: bytes) -> None:
+    """B4.02, B9.08: the path of the banks, and an empty field without any, so that rules may tell both."""
+    mail = make_mail(plain(), session=Session(policy_banks=banks))
+    assert b"\r\nX-Amavis-PolicyBank:" + field + b"\r\n" in scanner_fields(mail)
+
+
 async def test_eight_bit_addresses_are_given_as_they_came(make_mail: MakeMail) -> None:
     mail = make_mail(plain(), sender="m\udce4x@sender.example")
     assert scanner_fields(mail).startswith(b"Return-Path: <m\xe4x@sender.example>\r\n")
@@ -106,10 +117,28 @@ async def test_size_limit(spamd: Spamd, rated: MakeSettings, make_mail: MakeMail
 async def test_bypassed_by_all_recipients_touches_no_socket(
     rated: MakeSettings, make_mail: MakeMail, counting_socket: CountingSocket
 ) -> None:
-    """Checklist 5."""
+    """Features 5.29, 8.08, checklist 5."""
     settings = rated(spam_scanners=[scanner(counting_socket.path)], bypass_spam_checks=[".example.test"])
     assert await run_checks(make_mail(plain(gtube())), settings) == Findings()
     assert counting_socket.connections == 0
+
+
+@pytest.mark.parametrize("lists", [{"blacklist_sender": ["."]}, {"whitelist_sender": ["sender.example"]}])
+async def test_not_asked_where_all_recipients_have_listed_the_sender(
+    rated: MakeSettings, make_mail: MakeMail, counting_socket: CountingSocket, lists: dict[str, list[str]]
+) -> None:
+    """Contract B3.21: a score would change nothing. The twin of one recipient without a list needs one."""
+    mail = make_mail(plain(), recipients=["bob@example.test", "eve@example.test"])
+    own = {
+        f"per_recip_{name}_lookup_tables": {"hash": {"bob@example.test": senders}} for name, senders in lists.items()
+    }
+    for settings, connections in ((lists, 0), (own, 2)):
+        checks = Checks(rated(spam_scanners=[scanner(counting_socket.path)], **settings))
+        policies = policies_for_mail(rated(**settings), mail)
+        with contextlib.suppress(ScannerError):
+            await checks.run(mail, split(mail.content.view()).root, policies)
+        await checks.close()
+        assert counting_socket.connections == connections
 
 
 async def test_failure_is_temporary_after_one_more_try(
@@ -159,7 +188,7 @@ async def test_silent_scanner_runs_into_the_time_limit(
 
 
 async def test_discovery(spamd: Spamd, rated: MakeSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """B8.08, checklist 22."""
+    """Features 5.27, B8.08, checklist 22."""
     absent = str(tmp_path / "absent.sock")
     checks = Checks(rated(spam_scanners=[scanner(spamd.path), scanner(absent, "gone")]))
     with caplog.at_level(logging.INFO):

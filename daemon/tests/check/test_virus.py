@@ -1,5 +1,6 @@
 """The virus check: tiers, failure, bypass (design rule 2; B14.01, B14.04; features 7.02, 8.08; checklist 5, 20)."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -119,7 +120,7 @@ async def test_stopped_and_started_again(own_clamd: Clamd, checked: MakeSettings
 async def test_bypassed_by_all_recipients_touches_no_socket(
     checked: MakeSettings, make_mail: MakeMail, counting_socket: CountingSocket
 ) -> None:
-    """Checklist 5."""
+    """Features 5.28, 8.08, checklist 5."""
     mail = make_mail(plain(eicar()), recipients=["a@example.test", "b@example.test"])
     settings = checked(
         av_scanners=[scanner(counting_socket.path)],
@@ -142,7 +143,7 @@ async def test_wanted_by_one_recipient_does(
 
 
 async def test_discovery(clamd: Clamd, checked: MakeSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Features 7.02, checklist 22."""
+    """Features 5.27, 7.02, checklist 22."""
     absent = str(tmp_path / "absent.sock")
     settings = checked(
         av_scanners=[scanner(clamd.path), scanner(absent, "gone")],
@@ -162,3 +163,20 @@ async def test_discovery(clamd: Clamd, checked: MakeSettings, tmp_path: Path, ca
         f"No answer from primary scanner gone: clamd at {absent}: No such file or directory",
         "Using secondary internal av scanner code for spare",
     ]
+
+
+async def test_scanner_that_hangs_leaves_time_for_the_backup(
+    clamd: Clamd, own_clamd: Clamd, checked: MakeSettings, make_mail: MakeMail
+) -> None:
+    """B18.07: whatever its own time limit is, the primary scanner gets its share of child_timeout only."""
+    settings = checked(
+        av_scanners=[scanner(own_clamd.path, "hangs")],
+        av_scanners_backup=[scanner(clamd.path, "backup")],
+        av_scan_timeout=600,
+        child_timeout=600,
+        policy_bank={"HASTY": {"child_timeout": 3}},
+    )
+    own_clamd.suspend()
+    async with asyncio.timeout(3):
+        findings = await run_checks(make_mail(plain(eicar())), settings)
+    assert findings.virus_names == (SIGNATURE,)

@@ -30,7 +30,7 @@ def test_later_fragment_wins(tmp_path: Path) -> None:
     assert configuration.settings.spam_kill_level.find("a@b.test") == 7
     assert configuration.settings.spam_tag_level.find("a@b.test") == 1
     assert configuration.settings.spam_tag2_level.find("a@b.test") == 6.31
-    assert configuration.origins["spam_kill_level"].name == "50-user.toml"
+    assert str(configuration.origin("spam_kill_level")) == f"{tmp_path / '50-user.toml'}:1"
     assert [path.name for path in configuration.files][-2:] == ["20-site.toml", "50-user.toml"]
 
 
@@ -75,10 +75,10 @@ def test_all_errors_at_once(tmp_path: Path) -> None:
     found = problems(tmp_path)
     user = tmp_path / "50-user.toml"
     assert [line for line in found if line.startswith(f"{tmp_path / '20-broken.toml'}: not valid TOML")]
-    assert f"{user}: spam_kil_level: unknown setting; did you mean spam_kill_level?" in found
-    assert [line for line in found if line.startswith(f"{user}: final_virus_destiny: 'explode' is not one of")]
-    assert [line for line in found if line.startswith(f"{user}: max_servers: ")]
-    assert [line for line in found if line.startswith(f"{user}: forward_method: ")]
+    assert f"{user}:2: spam_kil_level: unknown setting; did you mean spam_kill_level?" in found
+    assert [line for line in found if line.startswith(f"{user}:3: final_virus_destiny: 'explode' is not one of")]
+    assert [line for line in found if line.startswith(f"{user}:4: max_servers: ")]
+    assert [line for line in found if line.startswith(f"{user}:5: forward_method: ")]
     assert len(found) == 5
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Protocol
 
 from servers import free_port
 
@@ -26,11 +27,27 @@ def wait_until(condition: Callable[[], bool], what: str, timeout: float = WAIT_T
         time.sleep(0.05)
 
 
-class NextHop:
-    """Postfix's smtp-sink, which keeps every message in a file."""
+def text_mail(body: bytes, token: str) -> bytes:
+    """A message of one part that can be told from others by its Message-ID."""
+    head = (
+        f"From: alice@sender.example\r\nTo: bob@example.test\r\nMessage-ID: <{token}@sender.example>\r\n"
+        "Subject: test\r\nDate: Sun, 22 Nov 2026 12:00:00 +0000\r\n\r\n"
+    )
+    return head.encode() + body + b"\r\n"
 
-    def __init__(self, directory: Path) -> None:
+
+class HasPort(Protocol):
+    """Something that listens on a port of 127.0.0.1."""
+
+    port: int
+
+
+class NextHop:
+    """Postfix's smtp-sink, which keeps every message in a file. `options` are its own."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
         self.port = free_port()
+        self._options = options
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(exist_ok=True)
@@ -39,7 +56,15 @@ class NextHop:
         """Start it; returns when it answers."""
         # As root it wants to be told who to become.
         user = ["-u", "root"] if os.geteuid() == 0 else []
-        command = ["/usr/sbin/smtp-sink", *user, "-d", f"{self._directory}/%M.", f"127.0.0.1:{self.port}", "100"]
+        command = [
+            "/usr/sbin/smtp-sink",
+            *user,
+            *self._options,
+            "-d",
+            f"{self._directory}/%M.",
+            f"127.0.0.1:{self.port}",
+            "100",
+        ]
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         wait_until(lambda: _answers(self.port), "smtp-sink listens")
 
@@ -62,7 +87,7 @@ class NextHop:
 class Daemon:
     """`mailcordon serve` as a process of its own."""
 
-    def __init__(self, directory: Path, clamd_socket: Path | str, next_hop: NextHop) -> None:
+    def __init__(self, directory: Path, clamd_socket: Path | str, next_hop: HasPort) -> None:
         self.port = free_port()
         self.config_directory = directory / "conf.d"
         self.home = directory / "home"
@@ -92,25 +117,23 @@ class Daemon:
         )
 
     def configure(self, name: str, text: str) -> None:
-        """Write a fragment that the daemon cannot change itself."""
+        """Write a fragment."""
         path = self.config_directory / f"{name}.toml"
-        path.unlink(missing_ok=True)
         path.write_text("\n".join(line.strip() for line in text.splitlines()))
-        path.chmod(0o444)
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """Start it; returns when it takes mail."""
-        self.launch()
+        self.launch(*options)
         wait_until(lambda: "listening on" in self.log(), f"the daemon starts: {self.output()}", START_TIMEOUT)
 
-    def launch(self) -> None:
+    def launch(self, *options: str) -> None:
         """Start it and do not wait."""
         with self.output_file.open("ab") as output:
-            self.process = subprocess.Popen(self.command(), stdout=output, stderr=output)
+            self.process = subprocess.Popen([*self.command(), *options], stdout=output, stderr=output)
 
     def command(self) -> list[str]:
-        """The command line; root must say who to be."""
-        user = ["--user", "root"] if os.geteuid() == 0 else []
+        """The command line; root must say who to be, others own the fragments that they test with."""
+        user = ["--user", "root"] if os.geteuid() == 0 else ["--own-config"]
         return [str(COMMAND), "serve", "--config-dir", str(self.config_directory), *user]
 
     def signal(self, number: signal.Signals) -> None:
@@ -143,12 +166,22 @@ class Daemon:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         return [int(pid) for pid in children.split()]
 
-    def send(self, message: EmailMessage | bytes, recipients: tuple[str, ...] = ("bob@example.test",)) -> str:
+    def send(
+        self,
+        message: EmailMessage | bytes,
+        recipients: tuple[str, ...] = ("bob@example.test",),
+        *,
+        port: int | None = None,
+        client_address: str | None = None,
+        client_name: str = "[UNAVAILABLE]",
+    ) -> str:
         """Send one message by SMTP; the reply after DATA as text, whatever its code."""
         octets = message if isinstance(message, bytes) else message.as_bytes()
-        client = smtplib.SMTP("127.0.0.1", self.port, timeout=60)
+        client = smtplib.SMTP("127.0.0.1", port or self.port, timeout=60)
         try:
             client.ehlo("client.example")
+            if client_address:
+                assert client.docmd("XFORWARD", f"ADDR={client_address} NAME={client_name}")[0] == 250
             client.mail("alice@sender.example")
             for recipient in recipients:
                 client.rcpt(recipient)

@@ -11,7 +11,9 @@ from servers import Clamd
 
 from .daemon import COMMAND
 
-HEADER = b"From: alice@sender.example\r\nSubject: test\r\nMIME-Version: 1.0\r\n"
+HEADER = (
+    b"From: alice@sender.example\r\nDate: Sun, 22 Nov 2026 12:00:00 +0000\r\nSubject: test\r\nMIME-Version: 1.0\r\n"
+)
 
 
 @pytest.fixture

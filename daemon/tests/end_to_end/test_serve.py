@@ -2,51 +2,21 @@
 
 import os
 import signal
+import smtplib
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from certificates import make_certificate
 from samples import eicar, eicar_twin
 from servers import Clamd, free_port
 
-from .daemon import COMMAND, Daemon, NextHop, wait_until
-
-
-def text_mail(body: bytes, token: str) -> bytes:
-    return (
-        (
-            f"From: alice@sender.example\r\nTo: bob@example.test\r\nMessage-ID: <{token}@sender.example>\r\n"
-            "Subject: test\r\n\r\n"
-        ).encode()
-        + body
-        + b"\r\n"
-    )
-
-
-@pytest.fixture
-def token() -> str:
-    return uuid4().hex
-
-
-@pytest.fixture
-def next_hop(tmp_path: Path) -> Iterator[NextHop]:
-    hop = NextHop(tmp_path / "delivered")
-    hop.start()
-    yield hop
-    hop.stop()
-
-
-@pytest.fixture
-def daemon(tmp_path: Path, clamd: Clamd, next_hop: NextHop) -> Iterator[Daemon]:
-    running = Daemon(tmp_path / "daemon", clamd.path, next_hop)
-    yield running
-    running.stop()
+from .daemon import COMMAND, Daemon, NextHop, text_mail, wait_until
 
 
 def test_clean_is_delivered_and_eicar_is_not(daemon: Daemon, next_hop: NextHop) -> None:
@@ -202,19 +172,40 @@ def test_bad_configuration_at_start_is_refused(daemon: Daemon) -> None:
     assert len(daemon.output().splitlines()) == 2
 
 
+def open_to_all(daemon: Daemon, directory: Path) -> None:
+    """Let any account read and write the daemon's files; pytest's directories are closed to others."""
+    for path in (directory, *directory.parents):
+        if "pytest-of-" in str(path):
+            path.chmod(0o755)
+    for path in (
+        daemon.config_directory.parent,
+        daemon.home,
+        daemon.config_directory,
+        *daemon.config_directory.iterdir(),
+    ):
+        path.chmod(0o777)
+
+
+def command_for_nobody(daemon: Daemon) -> list[str]:
+    """The command line with an account that is not root."""
+    user = [] if os.geteuid() else ["--user", "nobody"]
+    return [str(COMMAND), "serve", "--config-dir", str(daemon.config_directory), *user]
+
+
 def test_configuration_that_the_daemon_could_change_is_refused(daemon: Daemon, tmp_path: Path) -> None:
     """Features 1.16: a fragment that the service account may write."""
-    user = [] if os.geteuid() else ["--user", "nobody"]
-    # pytest's directory is closed to other accounts; the fragment is what must be refused, not the way to it.
-    for directory in (tmp_path, *tmp_path.parents):
-        if str(directory).startswith("/tmp/pytest"):
-            directory.chmod(0o755)
-    (daemon.config_directory / "20-test.toml").chmod(0o666)
-    command = [str(COMMAND), "serve", "--config-dir", str(daemon.config_directory), *user]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    open_to_all(daemon, tmp_path)
+    result = subprocess.run(command_for_nobody(daemon), capture_output=True, text=True, check=False, timeout=30)
     assert result.returncode == 69
     assert "20-test.toml: is writable by " in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_own_configuration_is_taken_when_asked_for(daemon: Daemon, tmp_path: Path) -> None:
+    """Features 1.17: a trial from the source tree, under an account that could change the fragments."""
+    open_to_all(daemon, tmp_path)
+    daemon.process = subprocess.Popen([*command_for_nobody(daemon), "--own-config"])
+    wait_until(lambda: "listening on" in daemon.log(), "the daemon starts")
 
 
 def test_refuses_to_run_as_root(daemon: Daemon) -> None:
@@ -252,3 +243,28 @@ def test_socket_activation_and_readiness(daemon: Daemon, next_hop: NextHop, tmp_
         said = b""
         while b"STOPPING=1" not in said:
             said = receiver.recv(4096)
+
+
+def test_tls_without_a_usable_key(daemon: Daemon, tmp_path: Path) -> None:
+    """Features 13.15: the start fails with one line; with the key out of others' reach it is a good one, and a mail
+    over TLS arrives."""
+    certificate = make_certificate(tmp_path)
+    daemon.configure(
+        "45-test",
+        f"""
+        tls_security_level_in = "encrypt"
+        smtpd_tls_cert_file = "{certificate.cert_file}"
+        smtpd_tls_key_file = "{certificate.key_file}"
+        """,
+    )
+    certificate.key_file.chmod(0o644)
+    daemon.launch()
+    assert daemon.wait() == 78
+    reason = f"{certificate.key_file}: can be read by all accounts (mode 0644); 0640 is right"
+    fragment = daemon.config_directory / "45-test.toml"
+    assert daemon.output().splitlines() == [f"{fragment}:4: smtpd_tls_key_file: {reason}"]
+    certificate.key_file.chmod(0o600)
+    daemon.start()
+    with smtplib.SMTP("127.0.0.1", daemon.port, timeout=60) as client:
+        client.starttls()
+        assert client.sendmail("alice@sender.example", ["bob@example.test"], text_mail(b"hello", "tls")) == {}

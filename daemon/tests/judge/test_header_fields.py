@@ -119,7 +119,7 @@ def test_score_and_level(score: float, shown: str, level: str, edits: Edits) -> 
 
 
 def test_local_recipients_of_every_domain_only(edits: Edits) -> None:
-    """Checklist 12."""
+    """Checklist 12, features 8.09."""
     recipients = ["a@example.test", "b@sub.example.test", "c@second.test", REMOTE]
     *local, remote = edits(rated(7), recipients, local_domains=[".example.test", "second.test"])
     assert all(dict(result.prepend)["X-Spam-Flag"] == "YES" for result in local)
@@ -147,6 +147,21 @@ def test_hold(edits: Edits) -> None:
     assert result.prepend == (SCANNED, ("X-Amavis-Hold", "Maximum decoding depth (100) exceeded"))
     encrypted = Finding(Category(Major.UNCHECKED, 1), "Heuristics.Encrypted.Zip", "clamd")
     assert edits(Findings((encrypted,), virus_checked=True))[0].prepend == (SCANNED,)
+
+
+def test_modified_body(edits: Edits) -> None:
+    """Contract B9.04: said to all recipients; the twin as it came says nothing."""
+    for how in ("defanged", "using altermime"):
+        for result in edits(Findings(modified=how, virus_checked=True), [LOCAL, REMOTE]):
+            assert ("X-Amavis-Modified", f"Mail body modified ({how}) - gate.example.test") in result.prepend
+    assert edits(Findings(virus_checked=True))[0].prepend == (SCANNED,)
+
+
+def test_operating_system_of_the_client(edits: Edits) -> None:
+    """Contract B9.04: for local recipients."""
+    local, remote = edits(Findings(os_fingerprint="Linux 3.11", virus_checked=True), [LOCAL, REMOTE])
+    assert local.prepend == (SCANNED, ("X-Amavis-OS-Fingerprint", "Linux 3.11, [?]"))
+    assert remote.prepend == (SCANNED,)
 
 
 def test_quarantine_id_for_local_recipients_when_any_copy_is_kept(edits: Edits) -> None:

@@ -1,6 +1,7 @@
 """The judgement by table (B5.01 to B5.11, design rule 4)."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ UNCHECKED = Category(Major.UNCHECKED)
 ENCRYPTED = Category(Major.UNCHECKED, 1)
 OVER_LIMITS = Category(Major.UNCHECKED, 2)
 AMBIGUOUS = Category(Major.UNCHECKED, 3)
+BANNED = Category(Major.BANNED)
 VIRUS = Category(Major.VIRUS)
 
 
@@ -115,6 +117,26 @@ def test_matrix(
     assert (verdict.main, verdict.blocking, verdict.destiny) == (main, blocking, destiny)
     assert main in verdict.categories
     assert max(verdict.categories) == main
+
+
+@pytest.mark.parametrize(
+    ("category", "setting", "destiny"),
+    [
+        (BANNED, "warnbannedsender", "final_banned_destiny"),
+        (Category(Major.BAD_HEADER, 7), "warnbadhsender", "final_bad_header_destiny"),
+    ],
+)
+def test_discard_becomes_bounce_for_a_warned_sender(
+    category: Category, setting: str, destiny: str, judged: Judge
+) -> None:
+    """Contract B5.07; features 5.36, 14.08, 18.07: a sender whose address anybody may have written gets no mail."""
+    forged, credible = findings(category), replace(findings(category), sender_credible="originating")
+    discard = {destiny: "discard"}
+    assert judged(credible, **discard, **{setting: True})[0].destiny is Destiny.BOUNCE
+    assert judged(forged, **discard, **{setting: True})[0].destiny is Destiny.DISCARD
+    assert judged(credible, **discard)[0].destiny is Destiny.DISCARD
+    assert judged(credible, **{destiny: "reject", setting: True})[0].destiny is Destiny.REJECT
+    assert judged(replace(findings(VIRUS), sender_credible="x"), **{setting: True})[0].destiny is Destiny.DISCARD
 
 
 def test_categories_of_a_spam_are_all_below_it(judged: Judge) -> None:

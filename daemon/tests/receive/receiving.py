@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from mailcordon.config.policy_banks import PolicyBanks
 from mailcordon.config.settings import Settings
 from mailcordon.mail.category import CLEAN, Destiny
 from mailcordon.mail.content import Content
@@ -90,6 +91,11 @@ class Client:
         self.reader = reader
         self.writer = writer
 
+    @classmethod
+    async def at_unix_socket(cls, path: str) -> Self:
+        """A connection to the server at that path."""
+        return cls(*await asyncio.open_unix_connection(path))
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -150,7 +156,7 @@ class Client:
 async def serving(settings: Settings, handler: Callable[[Mail], Awaitable[Outcome]]) -> AsyncIterator[Running]:
     """A `MailServer` on 127.0.0.1, drained at the end."""
     with socket.create_server(("127.0.0.1", 0), backlog=200) as listener:
-        server = MailServer(settings, handler, LogIds(4711))
+        server = MailServer(PolicyBanks(settings), handler, LogIds(4711))
         await server.start([listener])
         try:
             yield Running(server, listener.getsockname()[1], listener)

@@ -82,6 +82,12 @@ def test_all_parameters_of_mail() -> None:
     assert parse_mail("FROM:<> BODY=7BIT RET=FULL") == MailArguments(sender="", body_type="7BIT", ret="FULL")
 
 
+def test_submitter() -> None:
+    """RFC 4954 5; kept for a next hop that offers AUTH (B7.02)."""
+    assert parse_mail("FROM:<a@b> AUTH=<>").auth == "<>"
+    assert parse_mail("FROM:<a@b> AUTH=c+2Bd@b").auth == "c+2Bd@b"
+
+
 def test_all_parameters_of_rcpt() -> None:
     assert parse_rcpt("TO:<a@b> NOTIFY=success,Delay ORCPT=rfc822;x+2By@b") == Recipient(
         "a@b", notify="SUCCESS,DELAY", orcpt="rfc822;x+2By@b"
@@ -93,6 +99,8 @@ def test_all_parameters_of_rcpt() -> None:
 @pytest.mark.parametrize(
     "parameters",
     [
+        "AUTH",
+        "AUTH=c+zz",
         "SIZE",
         "SIZE=",
         "SIZE=x",
@@ -141,7 +149,7 @@ def test_bad_parameters_of_rcpt(parameters: str) -> None:
         parse_rcpt(f"TO:<a@b> {parameters}")
 
 
-@pytest.mark.parametrize("parameters", ["AUTH=<>", "BY=100;R", "X-THING", "HOLDFOR=3"])
+@pytest.mark.parametrize("parameters", ["BY=100;R", "X-THING", "HOLDFOR=3"])
 def test_parameters_not_offered(parameters: str) -> None:
     """B6.05: `555 5.5.4 … unrecognized`."""
     name = parameters.partition("=")[0]

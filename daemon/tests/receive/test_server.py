@@ -10,8 +10,9 @@ from datetime import datetime
 import pytest
 from receiving import MESSAGE, SEND, Client, Recorder, is_closed, outcome_of, serving
 
+from mailcordon.config.policy_banks import PolicyBanks
 from mailcordon.config.settings import Settings
-from mailcordon.errors import ScannerError
+from mailcordon.errors import QuarantineError, ScannerError, TemporaryError
 from mailcordon.mail.ids import LogIds
 from mailcordon.mail.message import Mail
 from mailcordon.mail.verdict import Outcome
@@ -180,6 +181,31 @@ async def test_smuggling_sends_one_mail(make_settings: MakeSettings, fake_end: b
     assert handler.octets[0].endswith(SMUGGLED)
 
 
+@pytest.mark.parametrize("protocol", ["EHLO", "LHLO"])
+async def test_bare_newlines_can_be_refused(make_settings: MakeSettings, protocol: str) -> None:
+    """Contract B6.12: 550 with smtpd_forbid_bare_newline = reject, then the session goes on; CR LF alone passes."""
+    handler = Recorder()
+    settings = make_settings(smtpd_forbid_bare_newline="reject")
+    async with serving(settings, handler) as running, running.client() as client:
+        await client.ask(f"{protocol} x")
+        for octets in (b"a\nb\r\n", b"a\rb\r\n", b"a\n.\nQUIT\r\n"):
+            assert await client.send(octets) == "550 5.5.2 Error: bare <CR> or <LF> received"
+        assert (await client.send(MESSAGE)).startswith("250 2.6.0")
+    assert handler.octets == [MESSAGE]
+
+
+@pytest.mark.parametrize("chunk", [0, 1])
+async def test_bare_newlines_can_become_line_ends(make_settings: MakeSettings, chunk: int) -> None:
+    """Contract B6.12, features 18.19: what tries to smuggle a second mail is the text of the first one."""
+    handler = Recorder()
+    settings = make_settings(smtpd_forbid_bare_newline="normalize")
+    async with serving(settings, handler) as running, running.client() as client:
+        await client.ask("EHLO x")
+        assert (await client.send(b"a\n.\nQUIT\n\rb\r\n", chunk=chunk)).startswith("250 2.6.0")
+        assert (await client.send(MESSAGE)).startswith("250 2.6.0")
+    assert handler.octets == [b"a\r\n.\r\nQUIT\r\n\rb\r\n", MESSAGE]
+
+
 async def test_two_mails_with_the_real_end_between_are_two(make_settings: MakeSettings) -> None:
     """The harmless twin of the test above."""
     handler = Recorder()
@@ -206,17 +232,27 @@ async def test_addresses_with_any_octets(make_settings: MakeSettings) -> None:
 
 
 @pytest.mark.parametrize("protocol", ["EHLO", "LHLO"])
-async def test_temporary_error_of_the_pipeline_is_451(make_settings: MakeSettings, protocol: str) -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ScannerError("ALL VIRUS SCANNERS FAILED"), "scan FAILED: ALL VIRUS SCANNERS FAILED"),
+        (QuarantineError("cannot write"), "quarantine FAILED: cannot write"),
+        (TemporaryError("not done"), "processing FAILED: not done"),
+    ],
+    ids=repr,
+)
+async def test_temporary_error_of_the_pipeline_is_451(
+    make_settings: MakeSettings, protocol: str, error: TemporaryError, reason: str
+) -> None:
     """B6.07, design rules 1 and 2: no verdict, no 2xx; the session goes on and the content is given up."""
 
     async def fail(_mail: Mail) -> Outcome:
-        raise ScannerError("virus scan FAILED: clamd is down")
+        raise error
 
     handler = Recorder(fail)
     async with serving(make_settings(), handler) as running, running.client() as client:
         await client.ask(f"{protocol} x")
-        expected = "451 4.5.0 Error in processing, id=04711-01, virus scan FAILED: clamd is down"
-        assert await client.send() == expected
+        assert await client.send() == f"451 4.5.0 Error in processing, id=04711-01, {reason}"
         handler.act = None
         assert (await client.send()).startswith("250 2.6.0")
     assert all(is_closed(mail.content) for mail in handler.mails)
@@ -267,7 +303,7 @@ async def test_ipv6(make_settings: MakeSettings) -> None:
     """Greeting and session on ::1; on a dual-stack socket an IPv4 client keeps its plain address."""
     handler = Recorder()
     with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
-        server = MailServer(make_settings(), handler, LogIds(1))
+        server = MailServer(PolicyBanks(make_settings()), handler, LogIds(1))
         await server.start([listener])
         for address, host in (("::1", "[IPv6:::1]"), ("127.0.0.1", "[127.0.0.1]")):
             reader, writer = await asyncio.open_connection(address, listener.getsockname()[1])
@@ -286,7 +322,7 @@ async def test_unix_socket(make_settings: MakeSettings) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(path)
         listener.listen()
-        server = MailServer(settings, handler, LogIds(1))
+        server = MailServer(PolicyBanks(settings), handler, LogIds(1))
         await server.start([listener])
         reader, writer = await asyncio.open_unix_connection(path)
         async with Client(reader, writer) as client:

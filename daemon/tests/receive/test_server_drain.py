@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from receiving import MESSAGE, SEND, Recorder, held_back, is_closed, outcome_of, serving, until
 
+from mailcordon.config.policy_banks import PolicyBanks
 from mailcordon.config.settings import Settings
 from mailcordon.mail.ids import LogIds
 from mailcordon.mail.message import Mail
@@ -91,7 +92,7 @@ async def test_listening_socket_stays_open_for_others(make_settings: MakeSetting
         async with running.client() as client:
             await client.send()
         await running.server.drain()
-        other = MailServer(make_settings(), second, LogIds(1))
+        other = MailServer(PolicyBanks(make_settings()), second, LogIds(1))
         async with asyncio.timeout(10):
             connecting = asyncio.create_task(asyncio.open_connection("127.0.0.1", running.port))
             await asyncio.sleep(0.1)

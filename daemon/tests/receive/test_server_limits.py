@@ -13,7 +13,7 @@ from receiving import MESSAGE, SEND, Recorder, held_back, outcome_of, serving, u
 from mailcordon.config.settings import Settings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.verdict import Outcome
-from mailcordon.receive import protocol
+from mailcordon.receive import protocol, server
 from mailcordon.receive.spool import Spool
 
 MakeSettings = Callable[..., Settings]
@@ -145,7 +145,9 @@ async def test_handler_past_its_deadline_is_451(make_settings: MakeSettings, gat
     """B18.07: child_timeout bounds the work on one message; the place is free again after it."""
     settings = make_settings(child_timeout=1, max_messages_per_worker=1)
     async with serving(settings, held_back(gate)) as running, running.client() as client:
-        assert await client.send() == "451 4.5.0 Error in processing, id=04711-01, not done within 1 s"
+        assert (
+            await client.send() == "451 4.5.0 Error in processing, id=04711-01, processing FAILED: not done within 1 s"
+        )
         gate.set()
         assert (await client.send()).startswith("250 2.6.0")
 
@@ -286,7 +288,7 @@ async def test_missing_spool_directory_is_451_and_no_mail_is_lost(make_settings:
     assert handler.octets == [MESSAGE]
 
 
-async def test_spool_that_fails_halfway_is_451(make_settings: MakeSettings) -> None:
+async def test_spool_that_fails_halfway_is_452(make_settings: MakeSettings) -> None:
     """Design rule 1: the kernel refuses to let the file grow, as on a full disk; the next message goes through."""
     handler = Recorder()
     settings = make_settings(spool_memory_limit=1000)
@@ -298,7 +300,9 @@ async def test_spool_that_fails_halfway_is_451(make_settings: MakeSettings) -> N
             small = await client.send(b"x" * 300_000 + b"\r\n")
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        assert reply.startswith("451 4.5.0 Error in processing, id=04711-01, spool FAILED: cannot write the spool file")
+        assert reply.startswith(
+            "452 4.3.1 Insufficient system storage, id=04711-01, spool FAILED: cannot write the spool "
+        )
         assert reply.endswith(": File too large")
         assert small.startswith("250 2.6.0")
     assert [len(octets) for octets in handler.octets] == [300_002]
@@ -315,3 +319,91 @@ async def test_hundreds_of_idle_connections(make_settings: MakeSettings) -> None
         for _, writer in opened:
             writer.close()
         await asyncio.gather(*(writer.wait_closed() for _, writer in opened))
+
+
+@pytest.mark.parametrize(
+    ("destiny", "reply", "accepted"),
+    [
+        ("bounce", "552 5.3.4 Message size (80000 B) exceeds recipient's size limit", ["c@d.example"]),
+        ("reject", "552 5.3.4 Message size (80000 B) exceeds recipient's size limit", ["c@d.example"]),
+        ("tempfail", "452 4.3.4 Message size (80000 B) exceeds recipient's size limit", ["c@d.example"]),
+        (
+            "discard",
+            "250 2.3.4 Message size (80000 B) exceeds recipient's size limit, to be discarded",
+            ["small@d.example", "c@d.example"],
+        ),
+        ("pass", "250 2.1.5 Recipient <small@d.example> OK", ["small@d.example", "c@d.example"]),
+    ],
+)
+async def test_announced_size_over_the_limit_of_a_recipient(
+    make_settings: MakeSettings, destiny: str, reply: str, accepted: list[str]
+) -> None:
+    """Contract B6.06: at RCPT, by the destiny of oversized mail; other recipients get it."""
+    settings = make_settings(
+        message_size_limit={"hash": {"small@d.example": 70_000}}, final_destiny_by_ccat={"OVERSIZED": destiny}
+    )
+    handler = Recorder()
+    async with serving(settings, handler) as running, running.client() as client:
+        await client.ask("EHLO mx.example")
+        for size in (70_000, 80_000):
+            await client.ask(f"MAIL FROM:<a@b.example> SIZE={size}")
+            expected = "250 2.1.5 Recipient <small@d.example> OK" if size == 70_000 else reply
+            assert await client.ask("RCPT TO:<small@d.example>") == expected
+            if size == 70_000:
+                await client.ask("RSET")
+        await client.ask("RCPT TO:<c@d.example>")
+        await client.ask("DATA")
+        assert (await client.ask("x\r\n.")).startswith("250 2.6.0")
+    assert [recipient.address for recipient in handler.mails[0].envelope.recipients] == accepted
+
+
+async def test_no_recipient_wants_mail_of_that_size(make_settings: MakeSettings) -> None:
+    """Contract B6.06, B6.05: DATA has no valid recipients then."""
+    settings = make_settings(message_size_limit=70_000)
+    async with serving(settings, Recorder()) as running, running.client() as client:
+        await client.ask("EHLO mx.example")
+        await client.ask("MAIL FROM:<a@b.example> SIZE=70001")
+        assert (await client.ask("RCPT TO:<c@d.example>")).startswith("552 5.3.4")
+        assert await client.ask("DATA") == "554 5.1.1 Error (DATA): no valid recipients"
+
+
+async def test_the_client_idle_for_longest_makes_room(make_settings: MakeSettings) -> None:
+    """B6.15: at `max_connections_per_worker` an idle client leaves with 421, those in a transaction stay."""
+    handler = Recorder()
+    async with (
+        serving(make_settings(max_connections_per_worker=3), handler) as running,
+        running.client() as busy,
+        running.client() as idle,
+        running.client() as active,
+    ):
+        await busy.ask("MAIL FROM:<a@b.example>")
+        await active.ask("NOOP")
+        async with running.client() as new:
+            assert await idle.reply() == "421 4.3.2 Too many connections, closing an idle one"
+            assert await idle.closed()
+            for client in (new, active):
+                assert (await client.send()).startswith("250")
+            await busy.ask("RCPT TO:<c@d.example>")
+            await busy.ask("DATA")
+            assert (await busy.ask("x\r\n.")).startswith("250")
+    assert len(handler.mails) == 3
+
+
+async def test_with_all_clients_busy_others_wait(make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B6.15: nobody in a transaction is disturbed; who comes then is greeted as soon as one is done."""
+    monkeypatch.setattr(server, "ACCEPT_PAUSE", 0.05)
+    async with (
+        serving(make_settings(max_connections_per_worker=2), Recorder()) as running,
+        running.client() as first,
+        running.client() as second,
+    ):
+        for client in (first, second):
+            await client.ask("MAIL FROM:<a@b.example>")
+        async with running.client(greeted=False) as third:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(third.reader.read(1), 0.3)
+            await second.ask("RSET")
+            assert (await second.reply()).startswith("421 4.3.2")
+            assert (await third.reply()).startswith("220")
+            assert (await third.send()).startswith("250")
+        assert (await first.ask("RCPT TO:<c@d.example>")).startswith("250")

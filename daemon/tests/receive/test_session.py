@@ -7,19 +7,24 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from mailcordon import __version__
+from mailcordon.config.policy_banks import PolicyBanks
 from mailcordon.config.settings import Settings
 from mailcordon.mail.envelope import Client, Envelope, Recipient, Session
-from mailcordon.receive.session import ERROR_LIMIT, Endpoint, SmtpSession, Step
+from mailcordon.receive.session import Endpoint, SmtpSession, Step
 
 MakeSettings = Callable[..., Settings]
+ERROR_LIMIT = 20
+"""smtpd_hard_error_limit as packaged."""
 ENDPOINT = Endpoint("127.0.0.1", "127.0.0.1", 10024)
 
 
 @pytest.fixture
 def session(make_settings: MakeSettings) -> SmtpSession:
     settings = make_settings(smtpd_recipient_limit=3, smtpd_message_size_limit=100_000, myproduct_name="mailcordon")
-    return SmtpSession(settings, ENDPOINT)
+    return SmtpSession(PolicyBanks(settings), ENDPOINT)
 
 
 def ask(session: SmtpSession, line: str) -> str:
@@ -39,7 +44,7 @@ def begin(session: SmtpSession, *recipients: str) -> None:
 )
 def test_greeting_and_closing(make_settings: MakeSettings, endpoint: Endpoint, host: str) -> None:
     """B6.01: helo-name is the bracketed local address, product is myproduct_name."""
-    session = SmtpSession(make_settings(myproduct_name="mailcordon", localhost_name="localhost"), endpoint)
+    session = SmtpSession(PolicyBanks(make_settings(myproduct_name="mailcordon", localhost_name="localhost")), endpoint)
     assert session.greeting() == f"220 {host} ESMTP mailcordon service ready\r\n".encode()
     answer = session.command(b"QUIT")
     assert answer.octets == f"221 2.0.0 {host} mailcordon closing transmission channel\r\n".encode()
@@ -62,10 +67,50 @@ def test_capabilities(session: SmtpSession, verb: str) -> None:
     ]
 
 
+def test_withheld_keywords(make_settings: MakeSettings) -> None:
+    """B6.02: smtpd_discard_ehlo_keywords, in any case; what is withheld can still be used."""
+    settings = make_settings(smtpd_discard_ehlo_keywords=["size", "XForward", "DSN"])
+    session = SmtpSession(PolicyBanks(settings), ENDPOINT)
+    assert [line[4:] for line in ask(session, "EHLO x").split("\r\n")] == [
+        "[127.0.0.1]",
+        "VRFY",
+        "PIPELINING",
+        "ENHANCEDSTATUSCODES",
+        "8BITMIME",
+        "SMTPUTF8",
+    ]
+    assert ask(session, "MAIL FROM:<a@b> SIZE=10").startswith("250")
+
+
+def test_banners(make_settings: MakeSettings) -> None:
+    """B6.01: the templates of both, with every placeholder; a bank may have its own."""
+    bank = {
+        "smtpd_greeting_banner": "${helo-name} ${protocol} ${product} ${version}",
+        "smtpd_quit_banner": "bye from ${product}",
+    }
+    settings = make_settings(
+        myproduct_name="Our Filter", interface_policy={"10024": "OURS"}, policy_bank={"OURS": bank}
+    )
+    session = SmtpSession(PolicyBanks(settings), ENDPOINT)
+    assert session.greeting() == f"220 [127.0.0.1] ESMTP Our Filter {__version__}\r\n".encode()
+    assert session.command(b"QUIT").octets == b"221 2.0.0 bye from Our Filter\r\n"
+
+
+@pytest.mark.parametrize("banner", ["${helo_name}", "a\r\n250 b", "", " "])
+def test_bad_banner_is_refused(make_settings: MakeSettings, banner: str) -> None:
+    """A placeholder that nobody fills, or something that is no line, never reaches a client."""
+    with pytest.raises(ValidationError, match=r"is not known; there are|is not a line of text"):
+        make_settings(smtpd_greeting_banner=banner)
+
+
 def test_size_without_and_with_a_small_limit(make_settings: MakeSettings) -> None:
     """B6.06: a limit below 64 KiB is raised to it; none is announced as a bare SIZE."""
-    assert "250-SIZE\r\n" in ask(SmtpSession(make_settings(smtpd_message_size_limit=0), ENDPOINT), "EHLO x")
-    assert "250-SIZE 65536\r\n" in ask(SmtpSession(make_settings(smtpd_message_size_limit=10), ENDPOINT), "EHLO x")
+    assert "250-SIZE\r\n" in ask(
+        SmtpSession(PolicyBanks(make_settings(smtpd_message_size_limit=0)), ENDPOINT), "EHLO x"
+    )
+    assert "250-SIZE 65536\r\n" in ask(
+        SmtpSession(PolicyBanks(make_settings(smtpd_message_size_limit=10)), ENDPOINT), "EHLO x"
+    )
 
 
 def test_helo(session: SmtpSession) -> None:
@@ -133,6 +178,7 @@ def test_replies_after_mail(session: SmtpSession, line: str, reply: str) -> None
 
 
 def test_help_names_every_command(session: SmtpSession) -> None:
+    """B6.04."""
     reply = ask(session, "HELP")
     assert reply.startswith("214 2.0.0 ")
     for verb in reply.split(": ")[1].split():
@@ -215,6 +261,17 @@ def test_xforward_stays_until_its_mail(session: SmtpSession) -> None:
     assert session.describe().client == Client(name="client.example")
 
 
+@pytest.mark.parametrize(("address", "originating"), [("192.0.2.7", False), ("10.1.2.3", True)])
+@pytest.mark.parametrize("source", ["LOCAL", "REMOTE", "[UNAVAILABLE]"])
+def test_source_proves_nothing(session: SmtpSession, source: str, address: str, originating: bool) -> None:
+    """Features 13.18: it is kept for the next hop, but the client's address alone says whether mail is originating."""
+    ask(session, f"XFORWARD ADDR={address} SOURCE={source}")
+    begin(session, "c@d.example")
+    described = session.describe()
+    assert described.client.source == (None if source == "[UNAVAILABLE]" else source)
+    assert described.originating is originating
+
+
 def test_errors_are_logged_and_bounded(session: SmtpSession, caplog: pytest.LogCaptureFixture) -> None:
     """B6.15, B21.14: every protocol error is logged with its line; the twentieth ends the session."""
     caplog.set_level(logging.INFO)
@@ -229,6 +286,18 @@ def test_errors_are_logged_and_bounded(session: SmtpSession, caplog: pytest.LogC
     ]
     assert len(caplog.messages) == ERROR_LIMIT
     assert "FOO\\xff0" in caplog.messages[0]
+
+
+def test_an_accepted_message_lets_a_client_err_anew(make_settings: MakeSettings) -> None:
+    """B6.15: Postfix keeps its connection for many mails; a refused mail, or RSET, forgives nothing."""
+    session = SmtpSession(PolicyBanks(make_settings(smtpd_hard_error_limit=3)), ENDPOINT)
+    for accepted in (True, True, False):
+        assert session.command(b"FOO").step is Step.NEXT_COMMAND
+        assert session.command(b"FOO").step is Step.NEXT_COMMAND
+        begin(session, "c@d.example")
+        session.message_done(accepted=accepted)
+        session.command(b"RSET")
+    assert session.command(b"FOO").step is Step.CLOSE
 
 
 def test_refusals_that_are_no_errors_do_not_count(session: SmtpSession) -> None:
@@ -263,7 +332,7 @@ COMMANDS = st.sampled_from(
 @given(lines=st.lists(COMMANDS | st.binary(max_size=40).filter(lambda line: b"\n" not in line), max_size=40))
 def test_any_sequence_of_lines_gets_replies(make_settings: MakeSettings, lines: list[bytes]) -> None:
     """Design rule 5: no line raises, and each one but an accepted DATA gets a reply."""
-    session = SmtpSession(make_settings(smtpd_recipient_limit=2), ENDPOINT)
+    session = SmtpSession(PolicyBanks(make_settings(smtpd_recipient_limit=2)), ENDPOINT)
     for line in lines:
         answer = session.command(line)
         assert answer.octets.endswith(b"\r\n") == (answer.step is not Step.RECEIVE_DATA)

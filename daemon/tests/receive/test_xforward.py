@@ -14,6 +14,7 @@ EVERYTHING = Client(
 
 
 def test_every_attribute() -> None:
+    """B6.03, features 13.18, 13.19: the seven that EHLO names, in any case."""
     line = "NAME=mx.example ADDR=192.0.2.1 PORT=2525 PROTO=ESMTP HELO=mx IDENT=4Bq0x1 SOURCE=REMOTE"
     assert parse_xforward(line, Client()) == EVERYTHING
     assert parse_xforward(line.lower().replace("=esmtp", "=ESMTP").replace("4bq", "4Bq"), Client()) == EVERYTHING
@@ -21,6 +22,7 @@ def test_every_attribute() -> None:
 
 @pytest.mark.parametrize("unknown", ["[UNAVAILABLE]", "[TEMPUNAVAIL]", "[unavailable]", "+5BUNAVAILABLE+5D"])
 def test_unavailable_is_none(unknown: str) -> None:
+    """B6.03: and `[TEMPUNAVAIL]` is no more."""
     line = " ".join(f"{name}={unknown}" for name in ("NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT", "SOURCE"))
     assert parse_xforward(line, EVERYTHING) == Client()
 
@@ -31,6 +33,7 @@ def test_attributes_come_in_several_commands() -> None:
 
 
 def test_values_are_xtext() -> None:
+    """B6.03."""
     assert parse_xforward("HELO=a+2Bb+3Dc", Client()).helo == "a+b=c"
     assert parse_xforward("NAME=j+C3+B6rg", Client()).name == "jörg"
 

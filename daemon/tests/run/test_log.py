@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mailcordon.log_levels import NOTICE
+from mailcordon.log_levels import DETAIL, NOTICE
 from mailcordon.run.log import LINE_LIMIT, LineFormatter, SyslogHandler, TimestampFormatter, split_line, threshold
 
 
@@ -65,9 +65,32 @@ def test_timestamp_has_milliseconds() -> None:
     assert re.fullmatch(r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d\.\d{3} amavis\[\d+\]: text", line)
 
 
-def test_level_table() -> None:
-    """Features 16.05: -3 crit, -2 err, -1 warning, 0 notice, 1 and 2 info, 3 to 5 debug."""
-    assert [threshold(level) for level in range(-3, 6)] == [50, 40, 30, NOTICE, 20, 20, 10, 10, 10]
+# The level of amavisd, Python's level for it, what syslog calls it
+LEVELS = [
+    (-3, logging.CRITICAL, "crit"),
+    (-2, logging.ERROR, "err"),
+    (-1, logging.WARNING, "warning"),
+    (0, NOTICE, "notice"),
+    (1, logging.INFO, "info"),
+    (2, DETAIL, "info"),
+    (3, logging.DEBUG, "debug"),
+    (4, logging.DEBUG, "debug"),
+    (5, logging.DEBUG, "debug"),
+]
+
+
+@pytest.mark.parametrize(("log_level", "python_level", "priority"), LEVELS)
+def test_level_table(log_level: int, python_level: int, priority: str, tmp_path: Path) -> None:
+    """Features 16.05: which priority entries of each level have, and that `log_level` shows them and all above."""
+    assert threshold(log_level) == python_level
+    assert threshold(log_level, to_terminal=True) == logging.DEBUG
+    number = logging.handlers.SysLogHandler.priority_names[priority]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(str(tmp_path / "log"))
+        handler = SyslogHandler(str(tmp_path / "log"), logging.handlers.SysLogHandler.LOG_MAIL, "amavis[77]: ")
+        handler.handle(record(python_level, "text"))
+        handler.close()
+        assert receiver.recv(4096).startswith(f"<{2 * 8 + number}>amavis[77]: ".encode())
 
 
 def test_syslog_datagram(tmp_path: Path) -> None:

@@ -3,18 +3,39 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailcordon.act import replies
 from mailcordon.act.connection_cache import ConnectionCache
 from mailcordon.act.hop_reply import HopReply
+from mailcordon.act.hop_stream import HopBrokenError, HopError, HopUnreachableError
 from mailcordon.act.outgoing import Outgoing
-from mailcordon.act.smtp_client import Delivery, HopBrokenError, HopError, SmtpConnection
+from mailcordon.act.smtp_client import Delivery, SmtpConnection, Target
 from mailcordon.act.timeouts import Deadline
-from mailcordon.config.types import NextHop
+from mailcordon.act.tls import Security
+from mailcordon.config.message_settings import MessageSettings
+from mailcordon.config.next_hop import DeliveryMethod, NextHop
 from mailcordon.mail.message import Mail
 from mailcordon.mail.reply import Reply
 
 log = logging.getLogger(__name__)
+
+
+class Route(NamedTuple):
+    """Where mail is to go, and how it is to be protected on that way."""
+
+    method: DeliveryMethod
+    security: Security = Security()
+
+    @classmethod
+    def forward(cls, settings: MessageSettings) -> "Route":
+        """For the client's mail."""
+        return cls(settings.forward_method, Security.of(settings))
+
+    @classmethod
+    def notify(cls, settings: MessageSettings) -> "Route":
+        """For mail of our own."""
+        return cls(settings.notify_method, Security.of(settings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +46,10 @@ class Handover:
     """Ready for the client: our words around the hop's."""
     remote: HopReply | None = None
     """What the hop itself said, if it came to that."""
+    hop: NextHop | None = None
+    """The hop that decided."""
+    offers_dsn: bool = False
+    """It was told what the sender wants to be notified of (RFC 3461)."""
 
     @property
     def queued_as(self) -> str | None:
@@ -39,39 +64,64 @@ class Courier:
         self._cache = cache
 
     async def send(
-        self, mail: Mail, outgoing: Outgoing, hop: NextHop, deadline: Deadline, *, word: str
+        self, mail: Mail, outgoing: Outgoing, route: Route, deadline: Deadline, *, word: str
     ) -> Sequence[Handover]:
         """One transaction. `word` is FWD for the client's mail, SEND for our own (B8.08).
 
-        Failures are told as temporary replies; only what the hop refuses for good is a permanent one.
+        The next hop of the route is asked when the one before did not get as far as the message (B7.01). Failures are
+        told as temporary replies; only what a hop refuses for good is a permanent one.
         """
-        try:
-            handovers = await self._converse(mail, outgoing, hop, deadline)
-        except HopError as error:
-            reply = replies.failed(hop, error, mail.log_id)
-            handovers = [Handover(reply)] * len(outgoing.envelope.recipients)
+        self._cache.counters.messages += 1
+        handovers: list[Handover] = []
+        others = len(route.method.hops)
+        for hop in route.method.hops:
+            others -= 1
+            place = hop.seen_from(mail.session)
+            try:
+                if place is None:
+                    raise HopUnreachableError("connect", "* stands for nothing, the client came by a unix socket")
+                handovers = await self._converse(
+                    mail, outgoing, Target(place, route.security), deadline, may_go_elsewhere=others > 0
+                )
+                break
+            except HopError as error:
+                if others:
+                    log.warning("(%s) MTA(%s): %s; trying the next one", mail.log_id, place or hop, error)
+                reply = replies.failed(place or hop, error, mail.log_id)
+                handovers = [Handover(reply, hop=place)] * len(outgoing.envelope.recipients)
         _log(mail, outgoing, handovers, word)
         return handovers
 
-    async def _converse(self, mail: Mail, outgoing: Outgoing, hop: NextHop, deadline: Deadline) -> list[Handover]:
-        connection = await self._cache.acquire(hop, deadline)
+    async def _converse(
+        self, mail: Mail, outgoing: Outgoing, target: Target, deadline: Deadline, *, may_go_elsewhere: bool
+    ) -> list[Handover]:
+        """Raises HopError when nothing of the message has left us: before the transaction, or to go elsewhere."""
+        connection = await self._cache.acquire(target, deadline)
         while True:
             kept = connection.transactions > 0
             refusal = _refusal(outgoing, connection, mail.log_id)
             if refusal is not None:
                 self._cache.release(connection)
-                return [Handover(refusal)] * len(outgoing.envelope.recipients)
+                return [Handover(refusal, hop=target.hop)] * len(outgoing.envelope.recipients)
             delivery = await self._transact(connection, outgoing, deadline)
             if not (kept and isinstance(delivery.error, HopBrokenError) and not delivery.message_begun):
                 break
             # The hop closed the session just as we used it again; nothing of the message has left us yet.
             self._cache.give_up(connection)
-            connection = await self._cache.open(hop, deadline)
+            connection = await self._cache.open(target, deadline)
         self._cache.release(connection)
-        return [_handover(delivery, reply, hop, mail.log_id) for reply in delivery.replies]
+        if delivery.error is not None and may_go_elsewhere and not delivery.message_begun:
+            raise delivery.error
+        offers_dsn = "DSN" in connection.features
+        # Over SMTP one reply stands for many recipients.
+        made = {
+            key: _handover(delivery, reply, target.hop, mail.log_id, offers_dsn)
+            for key, reply in {id(reply): reply for reply in delivery.replies}.items()
+        }
+        return [made[id(reply)] for reply in delivery.replies]
 
     async def _transact(self, connection: SmtpConnection, outgoing: Outgoing, deadline: Deadline) -> Delivery:
-        self._cache.counters.transact += 1
+        self._cache.count_transaction(connection)
         try:
             return await connection.send(outgoing, deadline)
         except BaseException:
@@ -89,12 +139,12 @@ def _refusal(outgoing: Outgoing, connection: SmtpConnection, log_id: str) -> Rep
     return None
 
 
-def _handover(delivery: Delivery, reply: HopReply | None, hop: NextHop, log_id: str) -> Handover:
+def _handover(delivery: Delivery, reply: HopReply | None, hop: NextHop, log_id: str, offers_dsn: bool) -> Handover:
     if reply is None:
         error = delivery.error or HopBrokenError("end of data", "no reply")
-        return Handover(replies.failed(hop, error, log_id))
+        return Handover(replies.failed(hop, error, log_id), hop=hop)
     wrapped = replies.relayed(hop, reply, log_id) if reply.ok else replies.refused(hop, reply)
-    return Handover(wrapped, reply)
+    return Handover(wrapped, reply, hop, offers_dsn)
 
 
 def _log(mail: Mail, outgoing: Outgoing, handovers: Sequence[Handover], word: str) -> None:
@@ -102,8 +152,11 @@ def _log(mail: Mail, outgoing: Outgoing, handovers: Sequence[Handover], word: st
     for recipient, handover in zip(outgoing.envelope.recipients, handovers, strict=True):
         by_reply.setdefault(handover.reply, []).append(f"<{recipient.address}>")
     for reply, addresses in by_reply.items():
+        level = logging.INFO if reply.ok else logging.WARNING
+        if not log.isEnabledFor(level):
+            continue
         log.log(
-            logging.INFO if reply.ok else logging.WARNING,
+            level,
             "(%s) %s %s from <%s> -> %s, %s",
             mail.log_id,
             mail.mail_id,

@@ -1,14 +1,19 @@
 """A message with other header fields: new ones on top, the rest octet for octet as it came (B9.01, features 6.07)."""
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 
+from mailcordon.act.authserv import AUTHENTICATION_RESULTS, is_from
 from mailcordon.act.fields import encode_words, make_field
 from mailcordon.mail.header import HeaderEdits, HeaderSection
 from mailcordon.mail.message import Mail
 
 CHUNK_SIZE = 128 * 1024
 _LINE_LIMIT = 998
+_LONG_LINE = re.compile(rb"^([^\n]{998})([^\n]*?)(\r?\n|\Z)", re.MULTILINE)
+_HALF_CHARACTER = re.compile(rb"[\xc0-\xff][\x80-\xbf]{0,2}\Z")
+_BLANK_FOLD = re.compile(rb"(?<=\n)[ \t]+\r?(?:\n|\Z)")
 
 
 class EditedMessage:
@@ -56,18 +61,37 @@ def with_fields(mail: Mail, fields: Sequence[bytes], edits: HeaderEdits) -> Edit
 
 
 def _edited_header(header: HeaderSection, edits: HeaderEdits) -> bytes:
+    octets = header.octets
+    if edits.drop_blank_lines:
+        octets = _BLANK_FOLD.sub(b"", octets)
+    if edits.cut_long_lines:
+        octets = _LONG_LINE.sub(_cut, octets)
     prefix = edits.subject_prefix
     wanted = edits.remove | ({"subject"} if prefix is not None else frozenset())
+    if edits.authserv_id:
+        wanted |= {AUTHENTICATION_RESULTS}
     if not wanted:
-        return header.octets
+        return octets
 
     def replacement(match: re.Match[bytes]) -> bytes:
-        is_removed = prefix is None or match.group(1).decode("ascii").lower() in edits.remove
-        return b"" if is_removed else _prefixed(match.group(), prefix or "")
+        name = match.group(1).decode("ascii").lower()
+        if name in edits.remove:
+            return b""
+        if name == AUTHENTICATION_RESULTS:
+            return b"" if is_from(edits.authserv_id, match.group()) else match.group()
+        return _prefixed(match.group(), prefix or "")
 
-    return _fields_named(wanted).sub(replacement, header.octets)
+    return _fields_named(wanted).sub(replacement, octets)
 
 
+def _cut(match: re.Match[bytes]) -> bytes:
+    kept, rest, line_end = match.groups()
+    if rest and 0x80 <= rest[0] < 0xC0:
+        kept = _HALF_CHARACTER.sub(b"", kept)
+    return kept + line_end
+
+
+@functools.lru_cache(maxsize=64)
 def _fields_named(names: frozenset[str]) -> re.Pattern[bytes]:
     """Whole fields with their folds. Lines that belong to no field may follow; they are not ours to touch.
 

@@ -1,16 +1,18 @@
 """What becomes of the mail for one recipient, step by step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from mailcordon.act import replies
 from mailcordon.act.courier import Handover
-from mailcordon.act.dsn import Failure
+from mailcordon.act.dsn import Status
 from mailcordon.act.hop_reply import HopReply
+from mailcordon.config.next_hop import NextHop
 from mailcordon.config.policy import Policy
-from mailcordon.mail.category import Destiny
+from mailcordon.mail.category import MTA_REJECTED, MTA_TEMPORARY, Category, Destiny, Major
 from mailcordon.mail.reply import Reply
-from mailcordon.mail.verdict import Disposition, RecipientOutcome, Verdict
+from mailcordon.mail.verdict import Disposition, DsnSent, RecipientOutcome, Verdict
 
 _DISPOSITIONS = {
     Destiny.DISCARD: Disposition.DISCARDED,
@@ -18,6 +20,7 @@ _DISPOSITIONS = {
     Destiny.REJECT: Disposition.REJECTED,
     Destiny.TEMPFAIL: Disposition.TEMP_FAILED,
 }
+DELIVERED = frozenset({Disposition.RELAYED, Disposition.RELAYED_TAGGED})
 
 
 @dataclass(slots=True)
@@ -29,9 +32,13 @@ class Fate:
     disposition: Disposition
     reply: Reply
     remote: HopReply | None = None
+    hop: NextHop | None = None
     queued_as: str | None = None
+    offers_dsn: bool = False
+    """The next hop was told what the sender wants to be notified of."""
     refused: bool = False
     """It was a rejection before it became a notification."""
+    dsn_sent: DsnSent = DsnSent.NONE
 
     @classmethod
     def blocked(cls, verdict: Verdict, policy: Policy) -> "Fate":
@@ -45,12 +52,31 @@ class Fate:
             disposition = Disposition.RELAYED_TAGGED if _is_tagged(verdict) else Disposition.RELAYED
         else:
             disposition = Disposition.REJECTED if handover.reply.permanent else Disposition.TEMP_FAILED
-        return cls(verdict, policy, disposition, handover.reply, handover.remote, handover.queued_as)
+            verdict = _stopped_by_hop(verdict, for_good=handover.reply.permanent)
+        return cls(
+            verdict,
+            policy,
+            disposition,
+            handover.reply,
+            handover.remote,
+            handover.hop,
+            handover.queued_as,
+            handover.offers_dsn,
+        )
 
     @property
-    def failure(self) -> Failure:
+    def is_delivered(self) -> bool:
+        """The next hop has taken the mail."""
+        return self.disposition in DELIVERED
+
+    @property
+    def status(self) -> Status:
         """What a notification says about it."""
-        return Failure(self.verdict.recipient, self.reply, self.remote)
+        action: Literal["failed", "delivered", "relayed"] = "failed"
+        if self.is_delivered:
+            # What LMTP hands over is in the mailbox (RFC 2033 1).
+            action = "delivered" if self.hop is not None and self.hop.protocol == "lmtp" else "relayed"
+        return Status(self.verdict.recipient, self.reply, action, self.remote, self.hop)
 
     def postpone(self, reply: Reply) -> None:
         """The client keeps the mail for this recipient."""
@@ -58,18 +84,37 @@ class Fate:
 
     def told(self) -> None:
         """The sender has got a notification."""
+        self.dsn_sent = DsnSent.SENT
+        if self.is_delivered:
+            return
         self.refused = self.disposition is Disposition.REJECTED
         self.disposition = Disposition.BOUNCED
         self.reply = replies.notified(self.verdict.recipient.address, self.reply)
 
     def not_told(self) -> None:
-        """There is to be no notification."""
+        """A notification was due, and is deliberately not sent."""
+        self.dsn_sent = DsnSent.SUPPRESSED
+        if self.is_delivered:
+            return
         self.disposition = Disposition.NO_BOUNCE
         self.reply = replies.not_notified(self.verdict.recipient.address, self.reply)
 
     def outcome(self) -> RecipientOutcome:
         """The end of it."""
-        return RecipientOutcome(self.verdict, self.disposition, self.reply, self.queued_as)
+        return RecipientOutcome(self.verdict, self.disposition, self.reply, self.queued_as, self.dsn_sent)
+
+
+def _stopped_by_hop(verdict: Verdict, *, for_good: bool) -> Verdict:
+    """The next hop is what blocks it (B5.01)."""
+    category = Category(Major.MTA, MTA_REJECTED if for_good else MTA_TEMPORARY)
+    categories = verdict.categories | {category}
+    return replace(
+        verdict,
+        categories=categories,
+        main=max(categories),
+        blocking=category,
+        destiny=Destiny.REJECT if for_good else Destiny.TEMPFAIL,
+    )
 
 
 def _is_tagged(verdict: Verdict) -> bool:
@@ -87,13 +132,14 @@ def one_reply(fates: Sequence[Fate], log_id: str) -> Reply:
     rejected = by_disposition.get(Disposition.REJECTED, [])
     discarded = by_disposition.get(Disposition.DISCARDED, [])
     if temporary:
-        return temporary[0].reply
+        # What the next hop said tells more than that somebody waits for the others.
+        return next((fate for fate in temporary if fate.remote and fate.remote.code < 500), temporary[0]).reply
     if fates and len(discarded) == len(fates):
         return discarded[0].reply
     if rejected:
         # Where recipients disagree, `Actor` has turned rejections into notifications already, except for discards.
         return next((fate for fate in rejected if fate.remote is not None), rejected[0]).reply
-    relayed = [fate for fate in fates if fate.disposition in (Disposition.RELAYED, Disposition.RELAYED_TAGGED)]
+    relayed = [fate for fate in fates if fate.is_delivered]
     told = by_disposition.get(Disposition.BOUNCED, [])
     counts = [
         ("REJECT", sum(fate.refused for fate in told)),

@@ -43,10 +43,14 @@ def encode_words(text: str) -> str:
 
 
 def _harmless(text: str) -> str:
+    if text.isprintable():
+        return text
     return _CONTROL.sub("?", text)
 
 
 def _encoded(line: str) -> str:
+    if line.isascii():
+        return line
     words = _WORD.findall(line)
     strange = [number for number, word in enumerate(words) if not word.isascii()]
     if not strange:
@@ -76,13 +80,18 @@ def _encoded_word(octets: bytes) -> str:
 
 def _fold(line: str) -> Iterator[str]:
     """Break a line before white space. A field's name keeps company: some parsers dislike a first line without text."""
-    current = ""
+    if len(line) <= WANTED_LINE_LENGTH and line.isascii():
+        yield line.rstrip(" \t")
+        return
+    current, length = "", 0
     for number, word in enumerate(_pieces(line)):
-        if number <= 1 or _length(current + word) <= WANTED_LINE_LENGTH:
+        more = _length(word)
+        if number <= 1 or length + more <= WANTED_LINE_LENGTH:
             current += word
+            length += more
         else:
             yield current
-            current = word
+            current, length = word, more
     yield current
 
 

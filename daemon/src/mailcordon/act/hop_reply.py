@@ -1,5 +1,6 @@
 """Replies of a next hop (RFC 5321 4.2, RFC 2034)."""
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,6 +59,14 @@ def parse_line(line: bytes) -> tuple[int, bool, str]:
     return int(match.group(1)), match.group(2) == b"-", _printable(match.group(3) or b"")
 
 
+@functools.lru_cache(maxsize=64)
+def only_line(line: bytes) -> HopReply | None:
+    """A reply of one line, None when more lines follow; hops say the same to each of many recipients. Raises
+    ProtocolError."""
+    code, more, text = parse_line(line)
+    return None if more else join_lines(code, [text])
+
+
 def join_lines(code: int, lines: Sequence[str]) -> HopReply:
     """One reply of all its lines; the enhanced code, which stands in each of them, is kept once."""
     enhanced, texts = "", []
@@ -70,7 +79,8 @@ def join_lines(code: int, lines: Sequence[str]) -> HopReply:
 
 
 def _printable(octets: bytes) -> str:
-    return _UNPRINTABLE.sub("?", octets.decode("utf-8", "replace").strip())
+    text = octets.decode("utf-8", "replace").strip()
+    return text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub("?", text)
 
 
 def _shortened(text: str) -> str:

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailcordon.act.edit import EditedMessage
 from mailcordon.errors import ProtocolError
 from mailcordon.mail.envelope import Client, Envelope, Recipient
 
+_XTEXT = re.compile(r"[!-*,-<>-~]*")
 _NOT_XTEXT = re.compile(rb"[^!-*,-<>-~]")
 _LINE_BREAKING = re.compile(rb"[\r\n\x00]")
 _XFORWARD_LINE = 512 - 2
@@ -24,12 +25,31 @@ class Outgoing:
     message: EditedMessage
     client: Client | None = None
     """For XFORWARD; None for mail of our own."""
+    international_header: bool = False
+    """The header section holds text beyond ASCII, as the client announced with SMTPUTF8."""
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether an address cannot be written in ASCII."""
+        """Whether only a hop that offers SMTPUTF8 may get it (RFC 6531 3.4)."""
         addresses = (self.envelope.sender, *(recipient.address for recipient in self.envelope.recipients))
-        return not all(address.isascii() for address in addresses)
+        return self.international_header or not all(address.isascii() for address in addresses)
+
+
+def with_dsn(envelope: Envelope, *, propagate: bool, hide_success: bool) -> Envelope:
+    """`envelope` with what the next hop may know of the notifications that the sender asked for (B7.08)."""
+    if propagate and not hide_success:
+        return envelope
+    if not propagate:
+        silent = tuple(Recipient(recipient.address) for recipient in envelope.recipients)
+        return replace(envelope, recipients=silent, ret=None, envid=None)
+    return replace(envelope, recipients=tuple(map(_without_success, envelope.recipients)))
+
+
+def _without_success(recipient: Recipient) -> Recipient:
+    if recipient.notify is None:
+        return recipient
+    kept = [word for word in recipient.notify.split(",") if word != "SUCCESS"]
+    return replace(recipient, notify=",".join(kept) or "NEVER")
 
 
 def mail_command(outgoing: Outgoing, features: Features) -> bytes:
@@ -42,6 +62,8 @@ def mail_command(outgoing: Outgoing, features: Features) -> bytes:
         words.append(f"BODY={envelope.body_type}")
     if "SMTPUTF8" in features and (envelope.smtputf8 or outgoing.needs_smtputf8):
         words.append("SMTPUTF8")
+    if "AUTH" in features and envelope.auth:
+        words.append(f"AUTH={envelope.auth}")
     if "DSN" in features:
         words += [f"{name}={value}" for name, value in (("RET", envelope.ret), ("ENVID", envelope.envid)) if value]
     return command_line(" ".join(words))
@@ -86,6 +108,8 @@ def xforward_commands(client: Client, features: Features) -> list[bytes]:
 
 def xtext(value: str) -> str:
     """RFC 3461 4."""
+    if _XTEXT.fullmatch(value):
+        return value
     octets = value.encode("utf-8", "surrogateescape")
     return _NOT_XTEXT.sub(lambda match: b"+%02X" % match.group()[0], octets).decode("ascii")
 

@@ -4,16 +4,17 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ParamSpec, TypeVar
 
-from mailcordon.act.courier import Courier
+from mailcordon.act.courier import Courier, Route
 from mailcordon.act.edit import EditedMessage, with_fields
 from mailcordon.act.outgoing import Outgoing
 from mailcordon.act.quarantine_fields import quarantine_fields
 from mailcordon.act.quarantine_file import relative_path, store
 from mailcordon.act.received import received_field
 from mailcordon.act.timeouts import Deadline
-from mailcordon.config.policy import Policy, quarantine_method
+from mailcordon.config.policy import quarantine_method
 from mailcordon.config.settings import Settings
 from mailcordon.config.types import LOCAL_QUARANTINE
 from mailcordon.errors import QuarantineError
@@ -31,66 +32,50 @@ T = TypeVar("T")
 
 
 class Quarantine:
-    """Stores one copy for each method and mailbox that the recipients ask for."""
+    """Stores one copy for each file and address that the recipients ask for."""
 
-    def __init__(self, settings: Settings, courier: Courier) -> None:
-        self._settings = settings
+    def __init__(self, courier: Courier) -> None:
         self._courier = courier
 
     async def keep(
         self,
         mail: Mail,
+        settings: Settings,
         findings: Findings,
         verdicts: Sequence[Verdict],
-        policies: Sequence[Policy],
         deadline: Deadline,
     ) -> tuple[QuarantineCopy, ...]:
         """Make the copies. Raises QuarantineError when one of them is not safe (B10.09).
 
         Mail that the client is told to bring again is not kept: each of its tries would leave another copy.
         """
-        wanted = dict.fromkeys(
-            (self._method(verdict, policy), verdict.quarantine_to)
-            for verdict, policy in zip(verdicts, policies, strict=True)
-            if verdict.quarantine_to and verdict.destiny is not Destiny.TEMPFAIL
-        )
         copies = []
-        for method, target in wanted:
+        for place, wish in _wishes(settings, verdicts).items():
             fields = quarantine_fields(
                 mail,
                 findings,
                 verdicts,
-                delivered_to=target,
-                received=received_field(mail, self._settings),
+                delivered_to=", ".join(wish.mailboxes),
+                received=received_field(mail, settings),
             )
             copy = with_fields(mail, fields, HeaderEdits())
-            if "@" in target:
-                copies.append(await self._send(mail, copy, target, deadline))
+            if "@" in place:
+                kept = await self._send(mail, settings, copy, place, deadline)
             else:
-                copies.append(await self._store(mail, copy, method))
+                kept = await self._store(mail, settings, copy, place)
+            copies.append(replace(kept, is_archive=wish.is_archive))
         return tuple(copies)
 
-    def _method(self, verdict: Verdict, policy: Policy) -> str:
-        """The method that belongs to the mailbox in the verdict."""
-        for category in (verdict.blocking, verdict.main):
-            if category is not None and policy.quarantine_to.get(category.major) == verdict.quarantine_to:
-                method = quarantine_method(self._settings, category.major)
-                if method:
-                    return method
-        raise QuarantineError(f"no quarantine method for {verdict.main.display_name} mail to {verdict.quarantine_to}")
-
-    async def _store(self, mail: Mail, copy: EditedMessage, method: str) -> QuarantineCopy:
+    @staticmethod
+    async def _store(mail: Mail, settings: Settings, copy: EditedMessage, method: str) -> QuarantineCopy:
         template = method.removeprefix(LOCAL_QUARANTINE)
-        location = await _in_thread(self._write, mail, copy, template)
+        location = await _in_thread(_write, mail, settings, copy, template)
         log.debug("(%s) %s quarantined in %s", mail.log_id, mail.mail_id, location)
         return QuarantineCopy(location, "Z" if location.endswith(".gz") else "F")
 
-    def _write(self, mail: Mail, copy: EditedMessage, template: str) -> str:
-        path = relative_path(template, mail, subdir_levels=self._settings.quarantine_subdir_levels)
-        store(self._settings.QUARANTINEDIR, path, copy.chunks())
-        return str(path)
-
-    async def _send(self, mail: Mail, copy: EditedMessage, target: str, deadline: Deadline) -> QuarantineCopy:
+    async def _send(
+        self, mail: Mail, settings: Settings, copy: EditedMessage, target: str, deadline: Deadline
+    ) -> QuarantineCopy:
         """Into a mailbox somewhere else (B10.02)."""
         envelope = Envelope(
             sender=mail.envelope.sender,
@@ -98,11 +83,59 @@ class Quarantine:
             body_type=mail.envelope.body_type,
             smtputf8=mail.envelope.smtputf8,
         )
-        hop = self._settings.notify_method
-        (handover,) = await self._courier.send(mail, Outgoing(envelope, copy), hop, deadline, word="SEND")
+        (handover,) = await self._courier.send(
+            mail, Outgoing(envelope, copy), Route.notify(settings), deadline, word="SEND"
+        )
         if not handover.reply.ok:
             raise QuarantineError(f"cannot send quarantine copy to {target}: {handover.reply}")
-        return QuarantineCopy(target, "M" if hop.protocol == "smtp" else "L")
+        return QuarantineCopy(target, "L" if handover.hop and handover.hop.protocol == "lmtp" else "M")
+
+
+@dataclass(slots=True)
+class _Wish:
+    """A copy that somebody asks for."""
+
+    is_archive: bool
+    mailboxes: dict[str, None] = field(default_factory=dict)
+    """For whom; all local ones share one file, which the method alone names."""
+
+
+def _wishes(settings: Settings, verdicts: Sequence[Verdict]) -> dict[str, _Wish]:
+    """The copies by their place: an address, or the method for a file. What was found comes before the archive."""
+    wishes: dict[str, _Wish] = {}
+
+    def add(method: str, mailbox: str, *, is_archive: bool) -> None:
+        place = mailbox if "@" in mailbox else method
+        wishes.setdefault(place, _Wish(is_archive)).mailboxes[mailbox] = None
+
+    kept = [verdict for verdict in verdicts if verdict.destiny is not Destiny.TEMPFAIL]
+    for verdict in kept:
+        if verdict.quarantine_to:
+            add(_method(settings, verdict), verdict.quarantine_to, is_archive=False)
+    for verdict in kept:
+        if verdict.archive_to:
+            add(settings.archive_quarantine_method, verdict.archive_to, is_archive=True)
+    return wishes
+
+
+def _method(settings: Settings, verdict: Verdict) -> str:
+    """The method for mail that was judged so."""
+    category = verdict.blocking or verdict.main
+    method = quarantine_method(settings, category)
+    if not method:
+        raise QuarantineError(f"no quarantine method for {category.display_name} mail to {verdict.quarantine_to}")
+    return method
+
+
+def _write(mail: Mail, settings: Settings, copy: EditedMessage, template: str) -> str:
+    path = relative_path(
+        template,
+        mail,
+        subdir_levels=settings.quarantine_subdir_levels,
+        partition_tag=settings.partition_tag,
+    )
+    store(settings.QUARANTINEDIR, path, copy.chunks())
+    return str(path)
 
 
 async def _in_thread(function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:

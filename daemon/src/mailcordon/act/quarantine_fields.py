@@ -39,7 +39,7 @@ def quarantine_fields(
         ),
         make_field("X-Quarantine-ID", f"<{mail.mail_id}>"),
         *(make_field("X-Amavis-Alert", alert) for alert in _alerts(findings)),
-        *(_spam_fields(findings.spam, verdicts) if findings.spam else ()),
+        *(_spam_fields(findings.spam, findings.points, verdicts) if findings.spam else ()),
         make_field("Received", received),
     ]
 
@@ -51,7 +51,7 @@ def _alerts(findings: Findings) -> Iterator[str]:
             yield f"{words} {', '.join(names)}"
 
 
-def _spam_fields(spam: SpamScore, verdicts: Sequence[Verdict]) -> Iterator[bytes]:
+def _spam_fields(spam: SpamScore, others: Sequence[tuple[str, float]], verdicts: Sequence[Verdict]) -> Iterator[bytes]:
     """One copy stands for all recipients: their highest score, their lowest levels."""
     score = max((verdict.score for verdict in verdicts if verdict.score is not None), default=spam.score)
     levels = {
@@ -63,7 +63,9 @@ def _spam_fields(spam: SpamScore, verdicts: Sequence[Verdict]) -> Iterator[bytes
     yield make_field("X-Spam-Flag", "YES" if is_spam else "NO")
     yield make_field("X-Spam-Score", points_text(score))
     yield make_field("X-Spam-Level", stars(score))
-    tests = ",\n ".join(name if points is None else f"{name}={points_text(points)}" for name, points in spam.tests)
+    tests = ",\n ".join(
+        name if points is None else f"{name}={points_text(points)}" for name, points in (*spam.tests, *others)
+    )
     status = [
         "Yes," if is_spam else "No,",
         f"score={points_text(score)}",

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -15,16 +16,15 @@ from mailcordon.mail.message import Mail
 
 DIRECTORY_MODE = 0o750
 FILE_MODE = 0o640
-PARTITION_TAG = "0"
-"""What the tag is as long as no SQL tables give it another value (B2.31)."""
 
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp", re.DOTALL)
 _PLACEHOLDER = re.compile(r"%(.)", re.DOTALL)
 
 
-def relative_path(template: str, mail: Mail, *, subdir_levels: int) -> PurePosixPath:
+def relative_path(template: str, mail: Mail, *, subdir_levels: int, partition_tag: str) -> PurePosixPath:
     """Path below QUARANTINEDIR by the template, e.g. `spam/k/kg2P0rP9Lpu3.gz`. Raises QuarantineError."""
     values: dict[str, Callable[[], str]] = {
-        "P": lambda: PARTITION_TAG,
+        "P": lambda: partition_tag,
         "b": lambda: hashlib.sha256(mail.content.view()[mail.header.body_start :]).hexdigest(),
         "m": lambda: mail.mail_id,
         "n": lambda: mail.log_id,
@@ -57,6 +57,24 @@ def store(directory: Path, relative: PurePosixPath, chunks: Iterable[bytes]) -> 
         _sync_directory(final.parent)
     except OSError as error:
         raise QuarantineError(f"cannot write quarantine file {final}: {error.strerror or error}") from error
+
+
+def remove_leftovers(directory: Path, *, older_than: float) -> int:
+    """Remove what processes that were killed left behind of their copies; gives back how many.
+
+    Only files named as `store` names them, with more than `older_than` seconds since their last change. The messages
+    are still with the client. Blocks.
+    """
+    removed = 0
+    latest = time.time() - older_than
+    for parent, _, names in os.walk(directory):
+        for name in filter(_TEMPORARY.fullmatch, names):
+            path = Path(parent, name)
+            with contextlib.suppress(OSError):
+                if path.lstat().st_mtime < latest:
+                    path.unlink()
+                    removed += 1
+    return removed
 
 
 def _make_directories(top: Path, wanted: Path) -> None:

@@ -9,7 +9,7 @@ from mailcordon.mail.message import Mail
 _NOT_IN_TRACE = re.compile(r"[^!#-'*+,\-./0-9:=?@A-Z\[\]^_`a-z{|}~]")
 _INTERNATIONAL = {"ESMTP": "UTF8SMTP", "LMTP": "UTF8LMTP"}
 """Protocol names of a transaction with SMTPUTF8 (RFC 6531 4.3)."""
-_REGISTERED = frozenset({"SMTP", "ESMTP", "LMTP", "UTF8SMTP", "UTF8LMTP"})
+_REGISTERED = frozenset({"SMTP", "ESMTP", "ESMTPS", "LMTP", "LMTPS", "UTF8SMTP", "UTF8SMTPS", "UTF8LMTP", "UTF8LMTPS"})
 """Registered names (RFC 3848 and its registry); amavisd omits others."""
 
 
@@ -19,6 +19,8 @@ def received_field(mail: Mail, settings: Settings) -> str:
     source = _word(session.helo or "") or "unknown"
     if session.peer_addr:
         source += f" ([{_address(session.peer_addr)}])"
+    if session.cipher:
+        source += f" (using TLS with cipher {_comment(session.cipher)})"
     host = _word(settings.localhost_name)
     if session.local_addr:
         host += f" ({_word(settings.myhostname)} [{_address(session.local_addr)}])"
@@ -26,6 +28,8 @@ def received_field(mail: Mail, settings: Settings) -> str:
     protocol = session.protocol.upper()
     if mail.envelope.smtputf8:
         protocol = _INTERNATIONAL.get(protocol, protocol)
+    if session.tls and protocol != "SMTP":
+        protocol += "S"
     how = f"with {protocol} id {mail.mail_id}" if protocol in _REGISTERED else f"id {mail.mail_id}"
     if len(mail.envelope.recipients) == 1:
         # With several, each would learn of the others.

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from mailcordon.act.hop_reply import HopReply
-from mailcordon.act.smtp_client import HopError, HopTimeoutError, HopUnreachableError
-from mailcordon.config.types import NextHop
+from mailcordon.act.hop_stream import HopError, HopTimeoutError, HopUnreachableError
+from mailcordon.config.next_hop import NextHop
 from mailcordon.mail.category import Category, Destiny, Major
 from mailcordon.mail.reply import Reply
 from mailcordon.mail.verdict import REASON_LIMIT, Verdict
@@ -23,6 +23,8 @@ _WORDS = {
     Destiny.TEMPFAIL: "Temporary failure",
 }
 
+_SOFT = " (soft_bounce)"
+
 
 def blocked(verdict: Verdict) -> Reply:
     """The reply for a recipient who does not get the mail (B5.09, B5.10)."""
@@ -32,7 +34,15 @@ def blocked(verdict: Verdict) -> Reply:
         code = 250
     elif verdict.destiny is Destiny.TEMPFAIL:
         code = 450
-    return Reply(code, f"{code // 100}.{detail}", f"{_WORDS[verdict.destiny]}, {verdict.reason[:REASON_LIMIT]}")
+    words = _WORDS[verdict.softened or verdict.destiny] + (_SOFT if verdict.softened else "")
+    return Reply(code, f"{code // 100}.{detail}", f"{words}, {verdict.reason[:REASON_LIMIT]}")
+
+
+def softened(reply: Reply) -> Reply:
+    """A refusal of the next hop as one for the time being, under `soft_bounce` (B5.08); other replies as they are."""
+    if not reply.permanent:
+        return reply
+    return Reply(450, f"4{reply.enhanced[1:]}", f"{reply.text}{_SOFT}")
 
 
 def relayed(hop: NextHop, reply: HopReply, log_id: str) -> Reply:

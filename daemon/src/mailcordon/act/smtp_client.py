@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mailcordon.act.dot_stuffing import in_blocks, stuffed
-from mailcordon.act.hop_reply import HopReply, join_lines, parse_line
+from mailcordon.act.hop_reply import HopReply
+from mailcordon.act.hop_stream import HopBrokenError, HopError, HopStream, connect
 from mailcordon.act.outgoing import (
     Features,
     Outgoing,
@@ -17,36 +18,31 @@ from mailcordon.act.outgoing import (
     xforward_commands,
 )
 from mailcordon.act.timeouts import Deadline, Timeouts
-from mailcordon.config.types import NextHop
-from mailcordon.errors import ProtocolError, TemporaryError
+from mailcordon.act.tls import Security, TlsContexts
+from mailcordon.config.next_hop import NextHop
+from mailcordon.errors import ProtocolError
 from mailcordon.mail.envelope import Client
 
 _PIPELINE = 50
 """Commands sent before their replies are read: neither side's buffers can fill up."""
 _BLOCK = 64 * 1024
-_REPLY_LINES_LIMIT = 200
-_SERVICE_CLOSING = 421
+_NO_NAME = "localhost"
+"""Stands in a certificate for a hop on a unix socket."""
 
 
-class HopError(TemporaryError):
-    """The conversation with the next hop failed, `during` which command and why."""
-
-    def __init__(self, during: str, why: str) -> None:
-        self.during = during
-        self.why = why
-        super().__init__(f"{why} during {during}")
+class HandshakeError(HopBrokenError):
+    """No TLS came about although the hop had offered it."""
 
 
-class HopUnreachableError(HopError):
-    """No connection."""
+class NotGreetedError(HopBrokenError):
+    """The hop hung up before it said anything."""
 
 
-class HopTimeoutError(HopError):
-    """The hop was silent for too long."""
+class Target(NamedTuple):
+    """A hop and the way to it; kept sessions are for mail with the same target."""
 
-
-class HopBrokenError(HopError):
-    """The hop hung up, closes the service, or said something that is no SMTP."""
+    hop: NextHop
+    security: Security = Security()
 
 
 @dataclass(slots=True)
@@ -60,8 +56,7 @@ class Delivery:
     """Some of the message was sent: the hop might have taken it, whatever happened then."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Command:
+class _Command(NamedTuple):
     name: str
     octets: bytes
     seconds: float
@@ -71,53 +66,82 @@ class _Command:
 class SmtpConnection:
     """A connection after its greeting and EHLO. Usable for one transaction at a time."""
 
-    hop: NextHop
+    target: Target
     timeouts: Timeouts
-    _reader: asyncio.StreamReader
-    _writer: asyncio.StreamWriter
+    _stream: HopStream
     features: Features = field(default_factory=dict)
     opened_at: float = 0.0
     transactions: int = 0
+    probed: bool = False
+    """It was asked whether it is still alive before its present use."""
+    encrypted: bool = False
     usable: bool = True
     """False after a failure: who holds it then calls `abort`."""
     _reset_first: bool = False
     _xforwarded: bool = False
 
     @classmethod
-    async def open(cls, hop: NextHop, hello_name: str, timeouts: Timeouts, deadline: Deadline) -> "SmtpConnection":
-        """Connect and introduce ourselves. Raises HopError."""
-        try:
-            async with asyncio.timeout(deadline.within(timeouts.connect)):
-                if hop.path:
-                    reader, writer = await asyncio.open_unix_connection(hop.path)
-                else:
-                    reader, writer = await asyncio.open_connection(hop.host, hop.port)
-        except TimeoutError as error:
-            raise HopTimeoutError("connect", "no answer") from error
-        except OSError as error:
-            # asyncio puts its own words into `strerror`; the number tells what the system said.
-            why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-            raise HopUnreachableError("connect", why) from error
-        connection = cls(hop, timeouts, reader, writer, opened_at=asyncio.get_running_loop().time())
+    async def open(
+        cls, target: Target, hello_name: str, timeouts: Timeouts, deadline: Deadline, contexts: TlsContexts
+    ) -> "SmtpConnection":
+        """Connect and introduce ourselves, encrypted if the target asks for it. Raises HopError."""
+        stream = await connect(target.hop, deadline.within(timeouts.connect))
+        connection = cls(target, timeouts, stream, opened_at=asyncio.get_running_loop().time())
         try:
             await connection._greet(hello_name, deadline)
+            await connection._protect(hello_name, deadline, contexts)
         except BaseException:
             connection.abort()
             raise
         return connection
 
     async def _greet(self, hello_name: str, deadline: Deadline) -> None:
-        greeting = await self._reply("greeting", deadline.within(self.timeouts.greeting))
+        try:
+            greeting = await self._stream.reply("greeting", deadline.within(self.timeouts.greeting))
+        except HopBrokenError as error:
+            if self._stream.is_silent:
+                raise NotGreetedError(error.during, error.why) from error
+            raise
         if not greeting.ok:
             raise HopBrokenError("greeting", str(greeting))
-        for verb in ("LHLO",) if self.hop.protocol == "lmtp" else ("EHLO", "HELO"):
+        await self._introduce(hello_name, deadline)
+
+    async def _introduce(self, hello_name: str, deadline: Deadline) -> None:
+        for verb in ("LHLO",) if self.target.hop.protocol == "lmtp" else ("EHLO", "HELO"):
             command = _Command(verb, command_line(f"{verb} {hello_name}"), deadline.within(self.timeouts.hello))
             reply = await self._ask(command)
             if reply.ok:
-                if verb != "HELO":
-                    self.features = _features(reply.lines)
+                self.features = _features(reply.lines) if verb != "HELO" else {}
                 return
         raise HopBrokenError(verb, str(reply))
+
+    async def _protect(self, hello_name: str, deadline: Deadline, contexts: TlsContexts) -> None:
+        """STARTTLS as the target's security wants it (features 13.10)."""
+        security = self.target.security
+        if security.level == "none":
+            return
+        refusal = "not offered"
+        if "STARTTLS" in self.features:
+            reply = await self._ask(_Command("STARTTLS", b"STARTTLS\r\n", deadline.within(self.timeouts.starttls)))
+            if reply.ok:
+                await self._shake_hands(deadline, contexts, verify=security.verify)
+                # What was said in the clear does not count any more (RFC 3207 4.2).
+                await self._introduce(hello_name, deadline)
+                return
+            refusal = str(reply)
+        if security.level == "encrypt":
+            raise HopBrokenError("STARTTLS", f"{refusal}, and tls_security_level_out is encrypt")
+
+    async def _shake_hands(self, deadline: Deadline, contexts: TlsContexts, *, verify: bool) -> None:
+        context = await contexts.get(verify=verify)
+        name = self.target.hop.host or _NO_NAME
+        # An octet after the 220 would be taken for a reply inside TLS, whoever put it there (features 13.17).
+        self._stream.expect_silence("STARTTLS")
+        try:
+            await self._stream.start_tls(context, name, deadline.within(self.timeouts.starttls))
+        except HopError as error:
+            raise HandshakeError(error.during, error.why) from error
+        self.encrypted = True
 
     async def send(self, outgoing: Outgoing, deadline: Deadline) -> Delivery:
         """One transaction. Never raises HopError: the delivery tells how far it came."""
@@ -208,24 +232,25 @@ class SmtpConnection:
         return [number for number, reply in enumerate(recipients) if reply.ok]
 
     async def _send_message(self, outgoing: Outgoing, delivery: Delivery, deadline: Deadline) -> None:
+        self._stream.expect_silence("data")
         delivery.message_begun = True
         for block in in_blocks(stuffed(outgoing.message.chunks()), _BLOCK):
-            await self._write("data", block, deadline.within(self.timeouts.block))
+            await self._stream.write("data", block, deadline.within(self.timeouts.block))
 
     async def _read_verdicts(self, accepted: Sequence[int], delivery: Delivery, deadline: Deadline) -> None:
-        lmtp = self.hop.protocol == "lmtp"
+        lmtp = self.target.hop.protocol == "lmtp"
         reply: HopReply | None = None
         for number in accepted:
             if reply is None or lmtp:
-                reply = await self._reply("end of data", deadline.within(self.timeouts.final))
+                reply = await self._stream.reply("end of data", deadline.within(self.timeouts.final))
                 if not (reply.ok or reply.negative):
                     raise HopBrokenError("end of data", f"unexpected reply {reply}")
             delivery.replies[number] = reply
 
     @property
     def stale(self) -> bool:
-        """Whether the hop has hung up meanwhile."""
-        return self._reader.at_eof() or self._reader.exception() is not None or self._writer.is_closing()
+        """Whether the hop has hung up or said good-bye meanwhile."""
+        return not self._stream.is_idle
 
     async def probe(self) -> bool:
         """NOOP: whether the hop still talks to us."""
@@ -239,13 +264,11 @@ class SmtpConnection:
         with contextlib.suppress(HopError):
             await self._ask(_Command("QUIT", b"QUIT\r\n", self.timeouts.quit))
         self.abort()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
 
     def abort(self) -> None:
         """Close at once: what was not completed did not happen."""
         self.usable = False
-        self._writer.transport.abort()
+        self._stream.abort()
 
     async def _ask(self, command: _Command) -> HopReply:
         return (await self._ask_all([command]))[0]
@@ -254,50 +277,12 @@ class SmtpConnection:
         replies: list[HopReply] = []
         for start in range(0, len(commands), _PIPELINE):
             batch = commands[start : start + _PIPELINE]
-            await self._write(batch[0].name, b"".join(command.octets for command in batch), batch[0].seconds)
+            first = batch[0]
+            self._stream.expect_silence(first.name)
+            await self._stream.write(first.name, b"".join([command.octets for command in batch]), first.seconds)
             for command in batch:
-                replies.append(await self._reply(command.name, command.seconds))  # noqa: PERF401 - keeps its order
+                replies.append(await self._stream.reply(command.name, command.seconds))  # noqa: PERF401 - keeps its order
         return replies
-
-    async def _write(self, during: str, octets: bytes, seconds: float) -> None:
-        try:
-            self._writer.write(octets)
-            async with asyncio.timeout(seconds):
-                await self._writer.drain()
-        except TimeoutError as error:
-            raise HopTimeoutError(during, "no progress") from error
-        except OSError as error:
-            raise HopBrokenError(during, error.strerror or "connection lost") from error
-
-    async def _reply(self, during: str, seconds: float) -> HopReply:
-        lines: list[str] = []
-        expected_code = 0
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    line = await self._reader.readline()
-                    if not line.endswith(b"\n"):
-                        raise HopBrokenError(during, "connection closed by the other side")
-                    code, more, text = parse_line(line)
-                    if code != expected_code:
-                        if expected_code:
-                            raise HopBrokenError(during, f"reply with two codes: {expected_code} and {code}")
-                        expected_code = code
-                    lines.append(text)
-                    if not more:
-                        break
-                    if len(lines) >= _REPLY_LINES_LIMIT:
-                        raise HopBrokenError(during, "reply without end")
-        except TimeoutError as error:
-            raise HopTimeoutError(during, "no reply") from error
-        except (ProtocolError, ValueError) as error:
-            raise HopBrokenError(during, str(error)) from error
-        except OSError as error:
-            raise HopBrokenError(during, error.strerror or "connection lost") from error
-        reply = join_lines(code, lines)
-        if code == _SERVICE_CLOSING:
-            raise HopBrokenError(during, str(reply))
-        return reply
 
 
 def _features(lines: Sequence[str]) -> dict[str, str]:

@@ -14,6 +14,8 @@ class Timeouts:
     connect: float = 35
     greeting: float = 300
     hello: float = 300
+    starttls: float = 300
+    """The reply to STARTTLS, and the handshake."""
     command: float = 300
     """XFORWARD, MAIL, RCPT."""
     data: float = 120
@@ -42,4 +44,6 @@ class Deadline:
 
     def within(self, seconds: float) -> float:
         """`seconds`, or what remains of the message's time if that is less."""
+        if seconds <= self.least:
+            return seconds
         return min(seconds, max(self.least, self.at - asyncio.get_running_loop().time()))

@@ -10,6 +10,7 @@ from mailcordon.mail.content import Content
 from mailcordon.mail.finding import Finding, Findings, SpamScore
 from mailcordon.mail.message import Mail
 from mailcordon.mail.part import Part
+from mailcordon.mail.signature import Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,14 @@ class ScannerState:
 
 
 class Check(Protocol):
-    """One kind of check. It decides itself for which recipients it is wanted."""
+    """One kind of check."""
 
     @property
     def name(self) -> str:
         """Short name for log and timing."""
+
+    def is_wanted(self, mail: Mail, policies: Sequence[Policy]) -> bool:
+        """Whether its result would make a difference to any recipient."""
 
     async def run(self, mail: Mail, root: Part, policies: Sequence[Policy]) -> Findings:
         """What this check alone has to say. Raises ScannerError when it cannot say it and the mail must wait."""
@@ -92,9 +96,17 @@ async def state_of(tier: str, scanner: Scanner) -> ScannerState:
 
 def merged(partial: Iterable[Findings]) -> Findings:
     """All findings in order; there is at most one spam score among them."""
-    results = tuple(partial)
-    return Findings(
-        found=tuple(finding for result in results for finding in result.found),
-        spam=next((result.spam for result in results if result.spam is not None), None),
-        virus_checked=any(result.virus_checked for result in results),
-    )
+    found: tuple[Finding, ...] = ()
+    spam, virus_checked, sender_credible, os_fingerprint, modified = None, False, "", None, ""
+    points: tuple[tuple[str, float], ...] = ()
+    signatures: tuple[Signature, ...] = ()
+    for result in partial:
+        found += result.found
+        spam = spam or result.spam
+        virus_checked = virus_checked or result.virus_checked
+        sender_credible = sender_credible or result.sender_credible
+        points += result.points
+        signatures += result.signatures
+        os_fingerprint = os_fingerprint or result.os_fingerprint
+        modified = modified or result.modified
+    return Findings(found, spam, points, virus_checked, sender_credible, signatures, os_fingerprint, modified)

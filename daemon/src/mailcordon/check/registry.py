@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from mailcordon.check.base import Check, ScannerState, merged
 from mailcordon.check.clamd import ClamdClient
+from mailcordon.check.header import HeaderCheck
 from mailcordon.check.spam import SpamCheck
 from mailcordon.check.spamd import SpamdClient
 from mailcordon.check.virus import VirusCheck
@@ -16,8 +19,13 @@ from mailcordon.log_levels import NOTICE
 from mailcordon.mail.finding import Findings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.part import Part
+from mailcordon.mail.timing import Timing
 
 log = logging.getLogger(__name__)
+
+SHARE = 0.6
+"""Of the time that remains for a message, what a scanner may take; then others can still be asked, or the client be
+answered (B18.07)."""
 
 
 class Checks:
@@ -27,13 +35,21 @@ class Checks:
         self._checks = _all_checks(settings)
 
     async def run(self, mail: Mail, root: Part, policies: Sequence[Policy]) -> Findings:
-        """Run all checks at once. Raises ScannerError if a check that must not be left out gave no result."""
+        """Run all checks that are wanted at once. Raises ScannerError if one that must not be left out gave no result.
+
+        The last one needs no task of its own: it works until it waits, then the others begin.
+        """
+        wanted = [check for check in self._checks if check.is_wanted(mail, policies)]
+        if not wanted:
+            return Findings()
+        *others, last = wanted
         tasks = [
-            asyncio.create_task(check.run(mail, root, policies), name=f"{mail.log_id} {check.name}")
-            for check in self._checks
+            asyncio.create_task(_run(check, mail, root, policies), name=f"{mail.log_id} {check.name}")
+            for check in others
         ]
         try:
-            return merged(await asyncio.gather(*tasks))
+            found = await _run(last, mail, root, policies)
+            return merged([*await asyncio.gather(*tasks), found]) if tasks else found
         except BaseException:
             # One failure settles it: the mail is tried again later, no need to wait for the others.
             for task in tasks:
@@ -55,23 +71,39 @@ class Checks:
             await check.close()
 
 
+def _run(check: Check, mail: Mail, root: Part, policies: Sequence[Policy]) -> Coroutine[Any, Any, Findings]:
+    running = check.run(mail, root, policies)
+    return running if mail.timing is None else _timed(check.name, running, mail.timing)
+
+
+async def _timed(name: str, running: Coroutine[Any, Any, Findings], timing: Timing) -> Findings:
+    started = time.perf_counter()
+    try:
+        return await running
+    finally:
+        timing.beside(name, time.perf_counter() - started)
+
+
 def _all_checks(settings: Settings) -> tuple[Check, ...]:
+    first_share = SHARE * settings.shortest_child_timeout
+    backup_share = SHARE * (settings.shortest_child_timeout - first_share)
     return (
         VirusCheck(
-            _virus_scanners(settings, settings.av_scanners),
-            _virus_scanners(settings, settings.av_scanners_backup),
+            _virus_scanners(settings, settings.av_scanners, first_share),
+            _virus_scanners(settings, settings.av_scanners_backup, backup_share),
             failure_is_fatal=settings.virus_scanners_failure_is_fatal,
         ),
         SpamCheck(
             [
-                SpamdClient(scanner.name, scanner.socket, settings.spam_scan_timeout)
+                SpamdClient(scanner.name, scanner.socket, min(settings.spam_scan_timeout, first_share))
                 for scanner in settings.spam_scanners
             ],
             size_limit=settings.sa_mail_body_size_limit,
             failure_is_fatal=settings.spam_scanners_failure_is_fatal,
         ),
+        HeaderCheck(settings.allowed_header_tests),
     )
 
 
-def _virus_scanners(settings: Settings, configured: Sequence[AvScanner]) -> list[ClamdClient]:
-    return [ClamdClient(scanner.name, scanner.socket, settings.av_scan_timeout) for scanner in configured]
+def _virus_scanners(settings: Settings, configured: Sequence[AvScanner], share: float) -> list[ClamdClient]:
+    return [ClamdClient(scanner.name, scanner.socket, min(settings.av_scan_timeout, share)) for scanner in configured]

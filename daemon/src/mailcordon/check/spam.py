@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class SpamCheck:
-    """Has the message rated unless it is too large or no recipient wants it."""
+    """Has the message rated."""
 
     name = "spam"
 
@@ -24,13 +24,17 @@ class SpamCheck:
         self._size_limit = size_limit
         self._failure_is_fatal = failure_is_fatal
 
-    async def run(self, mail: Mail, root: Part, policies: Sequence[Policy]) -> Findings:
-        """The spam score, if one was made. Raises ScannerError when a scanner failed and that is fatal."""
-        if not self._scanners or all(policy.bypass_spam_checks for policy in policies):
-            return Findings()
+    def is_wanted(self, mail: Mail, policies: Sequence[Policy]) -> bool:
+        """If a recipient wants a score, and the message is not too large."""
+        if not self._scanners or not any(policy.wants_spam_score for policy in policies):
+            return False
         if self._size_limit and mail.size > self._size_limit:
             log.debug("(%s) spam check skipped, %d octets are more than %d", mail.log_id, mail.size, self._size_limit)
-            return Findings()
+            return False
+        return True
+
+    async def run(self, mail: Mail, root: Part, policies: Sequence[Policy]) -> Findings:
+        """The spam score, if one was made. Raises ScannerError when a scanner failed and that is fatal."""
         head = scanner_fields(mail)
         scores = await asyncio.gather(*(self._run_scanner(mail, head, scanner) for scanner in self._scanners))
         return Findings(spam=_total([score for score in scores if score is not None]))
@@ -55,13 +59,14 @@ class SpamCheck:
 def scanner_fields(mail: Mail) -> bytes:
     """The extra fields of the copy that spam scanners see (B9.08), as octets that end with CRLF.
 
-    The virus check runs at the same time, hence no X-Amavis-AV-Status; policy banks are not known yet.
+    The virus check runs at the same time, hence no X-Amavis-AV-Status.
     """
     recipients = ",\r\n ".join(f"<{recipient.address}>" for recipient in mail.envelope.recipients)
+    bank = f"X-Amavis-PolicyBank: {'/'.join(mail.session.policy_banks)}".rstrip()
     fields = (
         f"Return-Path: <{mail.envelope.sender}>\r\n"
         f"X-Envelope-To: {recipients}\r\n"
-        "X-Amavis-PolicyBank:\r\n"
+        f"{bank}\r\n"
         f"X-Amavis-MessageSize: {mail.size}\r\n"
     )
     return fields.encode("utf-8", "surrogateescape")

@@ -27,10 +27,12 @@ class VirusCheck:
         self._backup = tuple(backup)
         self._failure_is_fatal = failure_is_fatal
 
+    def is_wanted(self, mail: Mail, policies: Sequence[Policy]) -> bool:
+        """Unless all recipients bypass it."""
+        return not all(policy.bypass_virus_checks for policy in policies)
+
     async def run(self, mail: Mail, root: Part, policies: Sequence[Policy]) -> Findings:
         """Findings of all scanners of the first tier that gives a verdict. Raises ScannerError if none does."""
-        if all(policy.bypass_virus_checks for policy in policies):
-            return Findings()
         for tier in (self._primary, self._backup):
             verdicts = [found for found in await self._run_tier(mail, tier) if found is not None]
             if verdicts:

@@ -1,15 +1,19 @@
 """`mailcordon check-config`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from mailcordon.cli.options import config_directories
+from mailcordon.cli.options import config_directories, refuse
 from mailcordon.config.load import ADMIN_DIRECTORY, Configuration, load
+from mailcordon.config.schema import json_schema
 from mailcordon.errors import ConfigError
+from mailcordon.run.account import Account
+from mailcordon.run.prerequisites import Prerequisite
+from mailcordon.run.prerequisites import check as check_prerequisites
+from mailcordon.run.settings_checks import checks_for
 
 EXIT_BAD = 1
 
@@ -17,39 +21,99 @@ EXIT_BAD = 1
 @click.command("check-config")
 @config_directories
 @click.option("--show", is_flag=True, help="Print the effective configuration and where each value comes from.")
+@click.option(
+    "--bank", "banks", metavar="NAME[,NAME]", default="", help="With --show: under these policy banks, in this order."
+)
+@click.option(
+    "--prerequisites", is_flag=True, help="Report whether account, directories, modules and configuration fit."
+)
+@click.option("--user", metavar="NAME", default="mailcordon", show_default=True, help="Account for --prerequisites.")
+@click.option("--own-config", is_flag=True, help="Take plugins that others than root could change: for trials only.")
+@click.option("--schema", is_flag=True, help="Print the JSON schema of a fragment, for editors.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def check_config(config_directories: tuple[Path, ...], show: bool, as_json: bool) -> None:
-    """Check the configuration and report everything that is wrong with it at once.
+def check_config(
+    config_directories: tuple[Path, ...],
+    show: bool,
+    banks: str,
+    prerequisites: bool,
+    user: str,
+    own_config: bool,
+    schema: bool,
+    as_json: bool,
+) -> None:
+    """Check the configuration and report everything that is wrong with it at once, and what may be risky.
 
     Exit status: 0 good, 1 bad configuration, 2 wrong usage.
     """
+    if schema:
+        click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+        return
+    directories = config_directories or (ADMIN_DIRECTORY,)
+    if prerequisites:
+        _report(check_prerequisites(directories, user), as_json=as_json)
+        return
     try:
-        configuration = load(config_directories or (ADMIN_DIRECTORY,))
+        configuration = load(directories, checks_for(Account.own(), own_files=own_config))
     except ConfigError as error:
         if as_json:
-            click.echo(json.dumps({"ok": False, "errors": list(error.problems)}, indent=2))
-        else:
-            for problem in error.problems:
-                click.echo(problem, err=True)
-        raise SystemExit(EXIT_BAD) from None
+            click.echo(json.dumps({"ok": False, "errors": error.problems}, indent=2))
+            raise SystemExit(EXIT_BAD) from None
+        refuse(error, EXIT_BAD)
+    loaded = _known_banks(configuration, banks)
     if as_json:
-        click.echo(json.dumps(_as_json(configuration, show=show), indent=2, default=str))
-    elif show:
-        _print_table(configuration)
+        click.echo(json.dumps(_as_json(configuration, loaded, show=show), indent=2, default=str))
+    elif show or loaded:
+        _print_settings(configuration, loaded)
     else:
+        for warning in configuration.warnings:
+            click.echo(f"warning: {warning}", err=True)
         click.echo(f"configuration is good: {len(configuration.files)} fragments")
 
 
-def _as_json(configuration: Configuration, *, show: bool) -> dict[str, object]:
-    result: dict[str, object] = {"ok": True, "errors": [], "files": [str(path) for path in configuration.files]}
-    if show:
-        result["settings"] = dict(configuration.effective())
+def _report(results: Sequence[Prerequisite], *, as_json: bool) -> None:
+    if as_json:
+        state = {result.name: {"ok": result.passed, "errors": list(result.problems)} for result in results}
+        click.echo(json.dumps({"ok": all(result.passed for result in results), "prerequisites": state}, indent=2))
+    else:
+        for result in results:
+            for text in result.problems or (result.facts,):
+                click.echo(f"{'pass' if result.passed else 'FAIL'}  {result.name:<13}  {text}")
+    if not all(result.passed for result in results):
+        raise SystemExit(EXIT_BAD)
+
+
+def _known_banks(configuration: Configuration, names: str) -> list[str]:
+    wanted = [name for name in names.split(",") if name]
+    defined = sorted(configuration.settings.policy_bank)
+    unknown = [name for name in wanted if name not in defined]
+    if unknown:
+        raise click.BadParameter(f"there is no policy bank {', '.join(unknown)}; defined are {', '.join(defined)}")
+    return wanted
+
+
+def _as_json(configuration: Configuration, banks: list[str], *, show: bool) -> dict[str, object]:
+    result: dict[str, object] = {
+        "ok": True,
+        "errors": [],
+        "warnings": list(configuration.warnings),
+        "files": [str(path) for path in configuration.files],
+    }
+    if show or banks:
+        settings = dict(configuration.effective(banks))
+        result["settings"] = settings
+        origins = {name: configuration.origin(name, banks) for name in settings}
+        result["origins"] = {name: str(origin) for name, origin in origins.items() if origin}
     return result
 
 
-def _print_table(configuration: Configuration) -> None:
-    table = Table("setting", "value", "from", box=None)
-    for name, value in configuration.effective():
-        origin = configuration.origins.get(name)
-        table.add_row(name, json.dumps(value, default=str), origin.name if origin else "derived")
-    Console().print(table)
+def _print_settings(configuration: Configuration, banks: list[str]) -> None:
+    """A line for each setting, with its place before its value: values may be long."""
+    rows = []
+    for name, value in configuration.effective(banks):
+        origin = configuration.origin(name, banks)
+        rows.append(
+            (name, f"{origin.path.name}:{origin.line}" if origin else "derived", json.dumps(value, default=str))
+        )
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for name, place, value in rows:
+        click.echo(f"{name:<{widths[0]}}  {place:<{widths[1]}}  {value}")

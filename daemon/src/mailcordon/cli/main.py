@@ -4,6 +4,7 @@ import click
 
 from mailcordon import __version__
 from mailcordon.cli.check_config import check_config
+from mailcordon.cli.password import password
 from mailcordon.cli.scan import scan
 from mailcordon.cli.serve import serve
 
@@ -17,3 +18,4 @@ def main() -> None:
 main.add_command(serve)
 main.add_command(check_config)
 main.add_command(scan)
+main.add_command(password)

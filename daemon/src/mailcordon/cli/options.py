@@ -29,9 +29,14 @@ def load_or_exit(directories: tuple[Path, ...], exit_code: int) -> Configuration
     try:
         return load(directories or (ADMIN_DIRECTORY,))
     except ConfigError as error:
-        for problem in error.problems:
-            click.echo(problem, err=True)
-        raise SystemExit(exit_code) from None
+        refuse(error, exit_code)
+
+
+def refuse(error: ConfigError, exit_code: int) -> NoReturn:
+    """Every problem on standard error, one line each, and the end of the command."""
+    for problem in error.problems:
+        click.echo(problem, err=True)
+    raise SystemExit(exit_code) from None
 
 
 def fail(message: str, exit_code: int) -> NoReturn:

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mailcordon.cli.options import config_directories, fail, load_or_exit
+from mailcordon.config.policy_banks import PolicyBanks
 from mailcordon.config.settings import Settings
 from mailcordon.errors import MailcordonError, UnreadableMessageError
 from mailcordon.mail.content import Content
@@ -25,6 +26,7 @@ from mailcordon.mail.message import Mail
 from mailcordon.mail.verdict import Verdict
 from mailcordon.pipeline import Inspection, Pipeline
 from mailcordon.receive.spool import Spool
+from mailcordon.run import startup
 
 EXIT_BLOCKED = 1
 EXIT_FAILED = 2
@@ -49,6 +51,8 @@ def scan(
     """
     settings = load_or_exit(config_directories, EXIT_FAILED).settings
     try:
+        # Without root's rights nobody but the user can be harmed by a plugin that somebody has changed.
+        startup.check_plugins(settings, own_files=os.geteuid() != 0)
         content = _read(file, settings)
         try:
             mail = _mail(content, settings, sender, recipients)
@@ -86,7 +90,7 @@ def _mail(content: Content, settings: Settings, sender: str | None, recipients: 
         log_id=LogIds(os.getpid()).new(),
         mail_id=new_mail_id(settings.mail_id_size_bits),
         received_at=datetime.now().astimezone(),
-        session=Session(),
+        session=Session(originating=settings.originating),
         envelope=Envelope(
             sender=return_path.strip("<>") if sender is None else sender,
             recipients=tuple(Recipient(address) for address in recipients or (f"postmaster@{settings.mydomain}",)),
@@ -97,7 +101,7 @@ def _mail(content: Content, settings: Settings, sender: str | None, recipients: 
 
 
 async def _inspect(mail: Mail, settings: Settings) -> Inspection:
-    pipeline = Pipeline(settings)
+    pipeline = Pipeline(PolicyBanks(settings))
     try:
         return await pipeline.inspect(mail)
     finally:

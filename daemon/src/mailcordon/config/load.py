@@ -1,23 +1,31 @@
 """Reads the conf.d fragments and makes validated `Settings` of them, or reports everything that is wrong at once."""
 
-import difflib
 import importlib.resources
 import socket
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from mailcordon.config.bank import overlay, split_replace
+from mailcordon.config.contradictions import contradictions
+from mailcordon.config.lookup_parse import is_lookup_table
+from mailcordon.config.origins import Origin, Origins, dotted
+from mailcordon.config.policy_banks import OWN_NETWORKS
+from mailcordon.config.retired import replace_old_names
+from mailcordon.config.risks import risks
 from mailcordon.config.settings import Settings, derive
+from mailcordon.config.toml_lines import Key
+from mailcordon.config.validation import validated
 from mailcordon.errors import ConfigError
 
 ADMIN_DIRECTORY = Path("/etc/mailcordon/conf.d")
 FRAGMENT_PATTERN = "[0-9][0-9]-*.toml"
 
 Tree = dict[str, Any]
+SettingsCheck = Callable[[Settings], Iterable[str]]
+"""What a room has to say against settings: a line `KEY: what is wrong, what to do` for each problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +37,25 @@ class Configuration:
     """Every fragment that was read, in order (features 5.01: logged at start)."""
     values: Mapping[str, Any]
     """The merged values as written, and those that follow from them."""
-    origins: Mapping[str, Path]
-    """For each key (dotted path) the fragment that set it last."""
+    origins: Origins
+    """Where each value was set last."""
+    warnings: tuple[str, ...]
+    """What is accepted and may not be wanted, each one line `FILE:LINE: key: what it is`."""
 
-    def effective(self) -> list[tuple[str, Any]]:
-        """Every setting in force with its value as it would be written, by name."""
-        return sorted(self.values.items())
+    def effective(self, banks: Sequence[str] = ()) -> list[tuple[str, Any]]:
+        """Every setting in force under these policy banks, with its value as it would be written, by name."""
+        values = self.values
+        for name in banks:
+            members, replaced = split_replace(values["policy_bank"].get(name, {}))
+            if name == OWN_NETWORKS:
+                members.setdefault("originating", True)
+            values = overlay(values, members, replaced)
+        return sorted(values.items())
+
+    def origin(self, name: str, banks: Sequence[str] = ()) -> Origin | None:
+        """Where a setting was set last, None when it follows from others."""
+        in_bank = (self.origins.exactly(f"policy_bank.{bank}.{name}") for bank in reversed(banks))
+        return next(filter(None, in_bank), None) or self.origins.exactly(name)
 
 
 def packaged_directory() -> Path:
@@ -42,25 +63,35 @@ def packaged_directory() -> Path:
     return Path(str(importlib.resources.files("mailcordon.config") / "conf.d"))
 
 
-def load(admin_directories: Sequence[Path] = (ADMIN_DIRECTORY,)) -> Configuration:
+def load(admin_directories: Sequence[Path] = (ADMIN_DIRECTORY,), checks: Sequence[SettingsCheck] = ()) -> Configuration:
     """Read the packaged fragments, then those of each administrator's directory, each in lexical order.
 
-    A directory that does not exist holds no fragments. Raises ConfigError with one line for every problem.
+    A directory that does not exist holds no fragments. `checks` are what other rooms have to say about the settings.
+    Raises ConfigError with one line for every problem, also for those behind others.
     """
     problems: list[str] = []
+    warnings: list[str] = []
     files = [
         path for directory in (packaged_directory(), *admin_directories) for path in fragments(directory, problems)
     ]
-    values, origins = merge(files, problems)
+    values, origins = merge(files, problems, warnings)
     values.setdefault("myhostname", socket.getfqdn())
     values = derive(values)
-    try:
-        settings = Settings.model_validate(values)
-    except ValidationError as error:
-        problems.extend(_explain(error, origins))
-    if problems:
+    settings, faults = validated(values, _packaged_values)
+    problems.extend(f"{origins.nearest(fault.key) or 'configuration'}: {fault}" for fault in faults)
+    if settings is not None:
+        faulty = {str(fault.key[0]) for fault in faults}
+        found = (problem for check in (contradictions, *checks) for problem in check(settings))
+        # What is said about a value that was put in place of a faulty one is not the administrator's business.
+        problems.extend(origins.locate(problem) for problem in found if not any(name in problem for name in faulty))
+    if problems or settings is None:
         raise ConfigError(problems)
-    return Configuration(settings, tuple(files), values, origins)
+    warnings.extend(origins.locate(risk) for risk in risks(settings))
+    return Configuration(settings, tuple(files), values, origins, tuple(warnings))
+
+
+def _packaged_values() -> Tree:
+    return merge(fragments(packaged_directory(), []), [], [])[0]
 
 
 def fragments(directory: Path, problems: list[str]) -> list[Path]:
@@ -75,65 +106,48 @@ def fragments(directory: Path, problems: list[str]) -> list[Path]:
         return []
 
 
-def merge(files: Sequence[Path], problems: list[str]) -> tuple[Tree, dict[str, Path]]:
-    """All fragments merged in the given order, and for each key the fragment that set it last."""
+def merge(files: Sequence[Path], problems: list[str], warnings: list[str]) -> tuple[Tree, Origins]:
+    """All fragments merged in the given order, and where each value was set last."""
     values: Tree = {}
-    origins: dict[str, Path] = {}
+    origins = Origins()
     for path in files:
-        _merge_tree(values, _parse(path, problems), path, origins)
+        tree = _parse(path, origins, problems)
+        for old in replace_old_names(tree):
+            warnings.append(f"{origins.place(path, old.key)}: {dotted(old.key)}: {old.remark}")
+            if old.present:
+                origins.stands_for(path, old.key, old.present)
+        _merge_tree(values, tree, path, origins)
     return values, origins
 
 
-def _parse(path: Path, problems: list[str]) -> Tree:
+def _parse(path: Path, origins: Origins, problems: list[str]) -> Tree:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         problems.append(f"{path}: not valid TOML: {error}")
     except UnicodeDecodeError as error:
         problems.append(f"{path}: not UTF-8: octet {error.start}")
     except OSError as error:
         problems.append(f"{path}: cannot be read: {error.strerror}")
+    except RecursionError:
+        problems.append(f"{path}: not valid TOML: nested too deep")
+    else:
+        origins.know(path, text)
+        return tree
     return {}
 
 
-def _merge_tree(values: Tree, addition: Tree, path: Path, origins: dict[str, Path], prefix: str = "") -> None:
+def _merge_tree(values: Tree, addition: Tree, path: Path, origins: Origins, prefix: Key = ()) -> None:
     """Later keys win, tables merge deeply, lists replace."""
     for key, value in addition.items():
-        dotted = f"{prefix}{key}"
+        place = (*prefix, key)
         present = values.get(key)
-        if isinstance(value, dict) and isinstance(present, dict) and not _is_lookup_table(value):
-            _merge_tree(present, value, path, origins, f"{dotted}.")
+        # `{acl = [...]}` over `{hash = {...}}` replaces the table: merged they would be neither.
+        if isinstance(value, dict) and not is_lookup_table(value):
+            table = present if isinstance(present, dict) else {}
+            values[key] = table
+            _merge_tree(table, value, path, origins, place)
         else:
             values[key] = value
-        origins[dotted] = path
-
-
-def _is_lookup_table(value: Tree) -> bool:
-    # `{acl = [...]}` over `{hash = {...}}` replaces the table: merged they would be neither.
-    return len(value) == 1 and next(iter(value)) in ("hash", "acl", "regexp", "constant")
-
-
-def _explain(error: ValidationError, origins: Mapping[str, Path]) -> Iterator[str]:
-    for detail in error.errors(include_url=False):
-        location = tuple(str(step) for step in detail["loc"])
-        message = detail["msg"].removeprefix("Value error, ")
-        key = ".".join(location)
-        if detail["type"] == "extra_forbidden":
-            message = "unknown setting" + _suggestion(location)
-        elif detail["type"] == "missing":
-            message = "is not set"
-        yield f"{_origin(key, origins)}: {key}: {message}"
-
-
-def _origin(key: str, origins: Mapping[str, Path]) -> str:
-    """The fragment that set the key or the nearest thing above it."""
-    while key:
-        if key in origins:
-            return str(origins[key])
-        key = key.rpartition(".")[0]
-    return "configuration"
-
-
-def _suggestion(location: Sequence[str]) -> str:
-    near = difflib.get_close_matches(location[-1], Settings.model_fields, n=1) if len(location) == 1 else []
-    return f"; did you mean {near[0]}?" if near else ""
+        origins.note(place, path)

@@ -1,123 +1,141 @@
-"""Lookup tables: values that depend on an address (contracts B3).
-
-In a fragment a lookup is written as
-
-* a plain value, which holds for every address;
-* a list of strings (for yes/no settings): an access list;
-* a table with one of the keys `hash`, `acl`, `regexp` or `constant`;
-* a list of such tables, tried in order: the first one that knows the address wins.
-"""
+"""Lookup tables: values that depend on an address (contracts B3.01 to B3.13). How they are written: `lookup_parse`."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, cast
+from functools import cached_property
+from typing import Generic, Protocol, TypeVar, cast
+
+from mailcordon.config.expressions import LONGEST
+from mailcordon.config.lookup_key import LookupKey
 
 T = TypeVar("T")
 _T_co = TypeVar("_T_co", covariant=True)
 
-MAX_DOMAIN_LABELS = 20
 _CAPTURE = re.compile(r"\$(?:\{(\d+)\}|\((\d+)\)|(\d+))")
 
 
 class Table(Protocol[_T_co]):
-    """One lookup table: what it has to say about an address, None for nothing."""
+    """One lookup table."""
 
-    def find(self, address: str, delimiter: str) -> _T_co | None:
-        """The value for `address`; `delimiter` separates an address extension, empty for none."""
+    def find(self, key: LookupKey) -> _T_co | None:
+        """The value for an address, None when the table has nothing to say about it."""
 
-
-def split_address(address: str) -> tuple[str, str]:
-    """Local part and domain, both in lower case (B3.04); a missing domain is empty."""
-    local, _, domain = address.lower().rpartition("@")
-    return (local, domain) if "@" in address else (address.lower(), "")
-
-
-def hash_keys(address: str, delimiter: str) -> Iterator[str]:
-    """The keys under which a hash table is searched for `address`, in the order of B3.05; B3.07 for the null sender."""
-    if address in ("", "@"):
-        yield from ("", "@", ".")
-        return
-    local, domain = split_address(address)
-    bare, separator, _ = local.partition(delimiter) if delimiter else (local, "", "")
-    extended = bool(separator and bare)
-    yield address
-    yield f"{local}@{domain}"
-    if extended:
-        yield f"{bare}@{domain}"
-    yield f"{local}@"
-    if extended:
-        yield f"{bare}@"
-    if domain:
-        yield domain
-        labels = domain.split(".")[-MAX_DOMAIN_LABELS:]
-        for first in range(len(labels)):
-            yield "." + ".".join(labels[first:])
-    yield "."
+    def find_all(self, key: LookupKey) -> Iterator[_T_co]:
+        """Every value that it has for an address, the most specific one first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Constant(Generic[T]):
     """The same value for every address (B3.03)."""
 
-    value: T
+    value: T | None
 
-    def find(self, address: str, delimiter: str) -> T | None:
+    def find(self, key: LookupKey) -> T | None:
         """The value."""
         return self.value
 
+    def find_all(self, key: LookupKey) -> Iterator[T]:
+        """The value."""
+        if self.value is not None:
+            yield self.value
 
-@dataclass(frozen=True, slots=True)
+
 class HashTable(Generic[T]):
-    """Addresses and domains as keys (B3.05 to B3.07)."""
+    """Addresses and domains as keys (B3.05 to B3.08, B3.10). A value of None ends the search in this table."""
 
-    entries: Mapping[str, T]
+    def __init__(self, entries: Mapping[str, T | None]) -> None:
+        # Domains are compared in lower case always, local parts by default (B3.04).
+        self._exact = {_lower_domain(name): value for name, value in entries.items()}
+        self._folded = {name.lower(): value for name, value in self._exact.items()}
 
-    def find(self, address: str, delimiter: str) -> T | None:
+    def values(self) -> list[T | None]:
+        """All values."""
+        return list(self._exact.values())
+
+    def find(self, key: LookupKey) -> T | None:
         """Value of the first key that exists."""
-        return next((self.entries[key] for key in hash_keys(address, delimiter) if key in self.entries), None)
+        entries = self._exact if key.case_sensitive else self._folded
+        for name in key.hash_keys:
+            if name in entries:
+                return _expanded(entries[name], key)
+        return None
+
+    def find_all(self, key: LookupKey) -> Iterator[T]:
+        """Values of all keys that exist, but for undefined ones."""
+        entries = self._exact if key.case_sensitive else self._folded
+        for name in dict.fromkeys(key.hash_keys):
+            value = _expanded(entries.get(name), key)
+            if value is not None:
+                yield value
 
 
-@dataclass(frozen=True, slots=True)
+def _lower_domain(name: str) -> str:
+    local, at, domain = name.rpartition("@")
+    return f"{local}@{domain.lower()}" if at else domain.lower()
+
+
+def _expanded(value: T | None, key: LookupKey) -> T | None:
+    if isinstance(value, str) and "$" in value:
+        return cast("T", key.expand(value))
+    return value
+
+
 class AccessList:
     """Ordered patterns, `!` in front means no (B3.12)."""
 
-    patterns: tuple[str, ...]
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._patterns = tuple((not text.startswith("!"), text.removeprefix("!").lower()) for text in patterns)
 
-    def find(self, address: str, delimiter: str) -> bool | None:
+    def find(self, key: LookupKey) -> bool | None:
         """True or False by the first pattern that matches, None when none does."""
-        full = address.lower()
-        _, domain = split_address(address)
-        for pattern in self.patterns:
-            negated = pattern.startswith("!")
-            if self._matches(pattern.removeprefix("!").lower(), full, domain):
-                return not negated
+        for positive, pattern in self._patterns:
+            if _matches(pattern, key):
+                return positive
         return None
 
-    @staticmethod
-    def _matches(pattern: str, full: str, domain: str) -> bool:
-        if pattern == ".":
-            return True
-        if "@" in pattern:
-            return pattern == full
-        if pattern.startswith("."):
-            return domain == pattern[1:] or domain.endswith(pattern)
-        return domain == pattern
+    def find_all(self, key: LookupKey) -> Iterator[bool]:
+        """What `find` says: the first pattern decides."""
+        found = self.find(key)
+        if found is not None:
+            yield found
+
+
+def _matches(pattern: str, key: LookupKey) -> bool:
+    if key.suffix:
+        if not pattern.endswith(key.suffix):
+            return False
+        pattern = pattern[: -len(key.suffix)]
+    if pattern == ".":
+        return True
+    if "@" in pattern:
+        return pattern == key.lower
+    if pattern.startswith("."):
+        return key.domain == pattern[1:] or key.domain.endswith(pattern)
+    return key.domain == pattern
 
 
 @dataclass(frozen=True, slots=True)
 class RegexpTable(Generic[T]):
-    """Ordered regular expressions over the whole address, without implied anchors (B3.13)."""
+    """Ordered regular expressions over the whole address as given, without implied anchors (B3.13)."""
 
-    entries: tuple[tuple[re.Pattern[str], T], ...]
+    entries: tuple[tuple[re.Pattern[str], T | None], ...]
 
-    def find(self, address: str, delimiter: str) -> T | None:
+    def find(self, key: LookupKey) -> T | None:
         """Value of the first expression that matches, with `$1`, `${1}`, `$(1)` replaced in a text value."""
+        if len(key.address) > LONGEST:
+            return None
         for pattern, value in self.entries:
-            match = pattern.search(address)
+            match = pattern.search(key.address + key.suffix)
             if match is not None:
                 return cast("T", _with_captures(value, match)) if isinstance(value, str) else value
         return None
+
+    def find_all(self, key: LookupKey) -> Iterator[T]:
+        """What `find` says: the first expression decides."""
+        found = self.find(key)
+        if found is not None:
+            yield found
 
 
 def _with_captures(template: str, match: re.Match[str]) -> str:
@@ -128,71 +146,29 @@ def _with_captures(template: str, match: re.Match[str]) -> str:
     return _CAPTURE.sub(captured, template)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lookup(Generic[T]):
     """An ordered list of tables; the first defined result wins (B3.01)."""
 
     tables: tuple[Table[T], ...] = ()
 
     def find(self, address: str, delimiter: str = "") -> T | None:
-        """The value for `address`, None when no table knows it."""
+        """The value for one address. Who looks up more than one thing about it makes a key and asks `at`."""
+        return self.at(LookupKey(address, delimiter))
+
+    def at(self, key: LookupKey) -> T | None:
+        """The value for an address, None when no table knows it."""
         for table in self.tables:
-            value = table.find(address, delimiter)
+            value = table.find(key)
             if value is not None:
                 return value
         return None
 
+    def all_at(self, key: LookupKey) -> list[T]:
+        """Every value of every table."""
+        return [value for table in self.tables for value in table.find_all(key)]
 
-def parse_lookup(raw: object, convert: Callable[[object], T], *, boolean: bool) -> Lookup[T]:
-    """Make a lookup of what stands in a fragment. `convert` checks one value.
-
-    Raises ValueError with one line that says what is wrong.
-    """
-    if isinstance(raw, Lookup):
-        return raw
-    if isinstance(raw, list):
-        if all(isinstance(item, str) for item in raw):
-            if not boolean:
-                raise ValueError(
-                    "a list of strings is an access list and answers yes or no only; use a table or a value"
-                )
-            return Lookup((cast("Table[T]", AccessList(tuple(raw))),))
-        return Lookup(tuple(_parse_table(item, convert, boolean=boolean) for item in raw))
-    return Lookup((_parse_table(raw, convert, boolean=boolean),))
-
-
-def _parse_table(raw: object, convert: Callable[[object], T], *, boolean: bool) -> Table[T]:
-    if not isinstance(raw, dict):
-        return Constant(convert(raw))
-    if len(raw) != 1:
-        raise ValueError("a lookup table has exactly one key: hash, acl, regexp or constant")
-    kind, body = next(iter(cast("dict[str, Any]", raw).items()))
-    if kind == "constant":
-        return Constant(convert(body))
-    if kind == "hash" and isinstance(body, dict):
-        # Keys are compared in lower case, as domains are and local parts by default (B3.04).
-        return HashTable({key.lower(): convert(value) for key, value in body.items()})
-    if kind == "acl" and boolean and _is_list_of_strings(body):
-        return cast("Table[T]", AccessList(tuple(body)))
-    if kind == "regexp" and isinstance(body, list):
-        return RegexpTable(tuple(_parse_regexp(entry, convert) for entry in body))
-    raise ValueError(
-        f"unknown or misshapen lookup table {kind!r}: expected hash, acl (yes/no only), regexp or constant"
-    )
-
-
-def _is_list_of_strings(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _parse_regexp(entry: object, convert: Callable[[object], T]) -> tuple[re.Pattern[str], T]:
-    if isinstance(entry, str):
-        pattern, value = entry, convert(True)  # B3.13: the result of a bare expression is 1
-    elif isinstance(entry, Sequence) and len(entry) == 2 and isinstance(entry[0], str):
-        pattern, value = entry[0], convert(entry[1])
-    else:
-        raise ValueError("an entry of a regexp table is a pattern, or a list of pattern and value")
-    try:
-        return re.compile(pattern), value
-    except re.error as error:
-        raise ValueError(f"regular expression {pattern!r}: {error}") from None
+    @cached_property
+    def is_constant(self) -> bool:
+        """Whether every address has the same value, the one that any address has."""
+        return all(isinstance(table, Constant) for table in self.tables[:1])

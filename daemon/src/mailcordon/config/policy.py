@@ -1,107 +1,234 @@
 """The settings as they hold for one recipient."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mailcordon.config.settings import Settings
-from mailcordon.mail.category import Category, Destiny, Major
-from mailcordon.mail.envelope import Recipient, Session
+from mailcordon.config.by_category import CategoryKey, value_at
+from mailcordon.config.field_lookup import with_fields
+from mailcordon.config.lookup_key import LookupKey, key_of
+from mailcordon.config.message_settings import MessageSettings, size_limit
+from mailcordon.config.policy_sources import Source, Values, by_category, sources_of
+from mailcordon.config.recipient_fields import RecipientFields
+from mailcordon.config.sender_rating import NEUTRAL, NOBODY, SenderRating, Senders, SenderTables
+from mailcordon.mail.category import OVERSIZED, Category, Destiny, Major
+from mailcordon.mail.envelope import Recipient
+from mailcordon.mail.message import Mail
+
+_KEPT_POLICIES = 1024
+"""Policies that are kept for other recipients with the same values; there are rarely more than a handful."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Policy:
-    """Everything that depends on the recipient, looked up once per message (B3.18)."""
+    """Everything that depends on the recipient. Recipients for whom all is the same have the same object."""
 
-    recipient: Recipient
     is_local: bool
     bypass_virus_checks: bool
     bypass_spam_checks: bool
-    virus_lover: bool
-    spam_lover: bool
-    unchecked_lover: bool
+    bypass_banned_checks: bool
+    bypass_header_checks: bool
+    message_size_limit: int
+    """Octets; 0 for none."""
+    lovers: Mapping[CategoryKey, bool]
     spam_tag_level: float | None
     spam_tag2_level: float | None
+    spam_tag3_level: float | None
     spam_kill_level: float | None
-    spam_subject_tag2: str | None
+    spam_quarantine_cutoff_level: float | None
     spam_dsn_cutoff_level: float | None
-    quarantine_to: dict[Major, str]
-    """Mailbox alias or address by category; categories that are not kept are absent."""
+    spam_crediblefrom_dsn_cutoff_level: float | None
+    subject_tags: Mapping[CategoryKey, str]
+    addr_extensions: Mapping[CategoryKey, str]
+    quarantine_to: Mapping[CategoryKey, str]
+    """Mailbox alias or address by category; empty for none."""
+    archive_to: str
+    """The same for the copy of every message."""
+    warnrecip: Mapping[CategoryKey, bool]
+    admins: Mapping[CategoryKey, str]
+    """Who is told of blocked mail, by category; empty for nobody."""
+    newvirus_admin: str
+    remove_existing_spam_headers: bool
+    remove_existing_x_scanned_headers: bool
+    sender: SenderRating = NEUTRAL
+    """What the recipient thinks of the sender."""
 
     def loves(self, category: Category) -> bool:
         """Whether the recipient wants such mail in spite of it."""
-        return {
-            Major.VIRUS: self.virus_lover,
-            Major.SPAM: self.spam_lover,
-            Major.UNCHECKED: self.unchecked_lover,
-        }.get(category.major, False)
+        return bool(value_at(self.lovers, category))
+
+    def is_oversized(self, size: int) -> bool:
+        """Whether a message of `size` octets is larger than the recipient wants them (B6.06)."""
+        return 0 < self.message_size_limit < size
+
+    def quarantine_for(self, category: Category) -> str | None:
+        """Where the recipient wants mail of that category kept, None for nowhere."""
+        return value_at(self.quarantine_to, category) or None
+
+    @property
+    def extends_addresses(self) -> bool:
+        """Whether there is any extension at all."""
+        return any(self.addr_extensions.values())
+
+    @property
+    def wants_spam_score(self) -> bool:
+        """Whether a spam scanner has anything to tell this recipient: not where the sender is listed (B3.21)."""
+        return not self.bypass_spam_checks and not self.sender.is_listed
 
 
-def policy_for(settings: Settings, recipient: Recipient) -> Policy:
-    """Look up every setting for `recipient`."""
-    address, delimiter = recipient.address, settings.recipient_delimiter
+def policy_for(settings: MessageSettings, recipient: Recipient, senders: Senders = NOBODY) -> Policy:
+    """Look up every setting for `recipient`, when mail comes from `senders`."""
+    return settings.once(_Plan).policy(key_of(recipient.address, settings), senders)
 
+
+def policies_for(
+    settings: MessageSettings,
+    recipients: Sequence[Recipient],
+    senders: Senders = NOBODY,
+    fields: Sequence[RecipientFields] = (),
+) -> tuple[Policy, ...]:
+    """The policy of each recipient, in order; `fields` are theirs, where a data base was asked."""
+    if not fields:
+        plan = settings.once(_Plan)
+        return tuple(plan.policy(key_of(recipient.address, settings), senders) for recipient in recipients)
+    plan = settings.once(_plan_with_fields)
+    keys = (
+        key_of(recipient.address, settings, fields=found) for recipient, found in zip(recipients, fields, strict=True)
+    )
+    return tuple(plan.policy(key, senders) for key in keys)
+
+
+def policies_for_mail(
+    settings: MessageSettings, mail: Mail, fields: Sequence[RecipientFields] = ()
+) -> tuple[Policy, ...]:
+    """The policy of each recipient of that mail, in order."""
+    return policies_for(settings, mail.envelope.recipients, Senders(mail.envelope.sender, mail.header), fields)
+
+
+def _plan_with_fields(settings: MessageSettings) -> "_Plan":
+    return _Plan(settings, fields=True)
+
+
+def destiny_of_size(settings: MessageSettings, recipient: Recipient, size: int) -> Destiny:
+    """What becomes of a message of `size` octets for `recipient`, as far as that depends on its size (B6.06)."""
+    if not settings.once(_limits_sizes):
+        return Destiny.PASS
+    policy = policy_for(settings, recipient)
+    counts = policy.is_oversized(size) and not policy.loves(OVERSIZED)
+    return final_destiny(settings, OVERSIZED) if counts else Destiny.PASS
+
+
+def _limits_sizes(settings: MessageSettings) -> bool:
+    limit = settings.message_size_limit
+    return not limit.is_constant or bool(limit.find(""))
+
+
+class _Plan:
+    """What has to be looked up under certain settings: most lookups are constants, and their values stay."""
+
+    def __init__(self, settings: MessageSettings, *, fields: bool = False) -> None:
+        """`fields`: what a data base knows of a recipient comes first (B3.02)."""
+        sources = sources_of(settings)
+        if fields:
+            sources = {
+                source: with_fields(source, lookup) if isinstance(source, str) else lookup
+                for source, lookup in sources.items()
+            }
+        self._fixed: Values = {
+            source: lookup.at(LookupKey("")) for source, lookup in sources.items() if lookup.is_constant
+        }
+        self._varying = [(source, lookup) for source, lookup in sources.items() if not lookup.is_constant]
+        self._senders = SenderTables(settings)
+        self._known: dict[tuple[object, ...], Policy] = {}
+
+    def policy(self, key: LookupKey, senders: Senders) -> Policy:
+        """The policy of a recipient."""
+        found = [lookup.at(key) for _, lookup in self._varying]
+        rating = self._senders.rating(key, senders)
+        known = self._known.get((rating, *found))
+        if known is None:
+            if len(self._known) >= _KEPT_POLICIES:
+                self._known.clear()
+            names: Iterable[Source] = (source for source, _ in self._varying)
+            values = {**self._fixed, **dict(zip(names, found, strict=True))}
+            known = self._known[(rating, *found)] = _policy(values, rating)
+        return known
+
+
+def _policy(values: Values, rating: SenderRating) -> Policy:
     def yes(name: str) -> bool:
-        return bool(getattr(settings, name).find(address, delimiter))
+        return bool(values[name])
 
-    def number(name: str) -> float | None:
-        value: float | None = getattr(settings, name).find(address, delimiter)
-        return value
+    def level(name: str) -> float | None:
+        value = values[f"spam_{name}_level"]
+        return value if isinstance(value, float) else None
 
+    limit = values["message_size_limit"]
     return Policy(
-        recipient=recipient,
         is_local=yes("local_domains"),
         bypass_virus_checks=yes("bypass_virus_checks"),
         bypass_spam_checks=yes("bypass_spam_checks"),
-        virus_lover=yes("virus_lovers"),
-        spam_lover=yes("spam_lovers"),
-        unchecked_lover=yes("unchecked_lovers"),
-        spam_tag_level=number("spam_tag_level"),
-        spam_tag2_level=number("spam_tag2_level"),
-        spam_kill_level=number("spam_kill_level"),
-        spam_subject_tag2=settings.spam_subject_tag2.find(address, delimiter),
-        spam_dsn_cutoff_level=number("spam_dsn_cutoff_level"),
-        quarantine_to={
-            major: target
-            for major, setting in _QUARANTINE_SETTINGS.items()
-            if (target := getattr(settings, f"{setting}_quarantine_to").find(address, delimiter))
-            and getattr(settings, f"{setting}_quarantine_method")
-        },
+        bypass_banned_checks=yes("bypass_banned_checks"),
+        bypass_header_checks=yes("bypass_header_checks"),
+        message_size_limit=size_limit(limit if isinstance(limit, float) else None),
+        lovers={key: bool(value) for key, value in by_category(values, "lovers_by_ccat").items()},
+        spam_tag_level=level("tag"),
+        spam_tag2_level=level("tag2"),
+        spam_tag3_level=level("tag3"),
+        spam_kill_level=level("kill"),
+        spam_quarantine_cutoff_level=level("quarantine_cutoff"),
+        spam_dsn_cutoff_level=level("dsn_cutoff"),
+        spam_crediblefrom_dsn_cutoff_level=level("crediblefrom_dsn_cutoff"),
+        subject_tags=_texts(by_category(values, "subject_tag_by_ccat")),
+        addr_extensions=_texts(by_category(values, "addr_extension_by_ccat")),
+        quarantine_to=_texts(by_category(values, "quarantine_to_by_ccat")),
+        archive_to=str(values["archive_quarantine_to"] or ""),
+        warnrecip={key: bool(value) for key, value in by_category(values, "warnrecip_by_ccat").items()},
+        admins=_texts(by_category(values, "admin_by_ccat")),
+        newvirus_admin=str(values["newvirus_admin"] or ""),
+        remove_existing_spam_headers=yes("remove_existing_spam_headers"),
+        remove_existing_x_scanned_headers=yes("remove_existing_x_scanned_headers"),
+        sender=rating,
     )
 
 
-def policies_for(settings: Settings, recipients: Iterable[Recipient]) -> tuple[Policy, ...]:
-    """The policy of each recipient, in order."""
-    return tuple(policy_for(settings, recipient) for recipient in recipients)
+def _texts(table: Mapping[CategoryKey, object]) -> dict[CategoryKey, str]:
+    return {key: str(value or "") for key, value in table.items()}
 
 
-def is_originating(settings: Settings, session: Session) -> bool:
-    """Whether the mail comes from our own side: the client is in `mynetworks` (B4.04)."""
-    return session.client.addr is not None and settings.mynetworks.contains(session.client.addr)
-
-
-_QUARANTINE_SETTINGS = {
-    Major.VIRUS: "virus",
-    Major.BANNED: "banned",
-    Major.UNCHECKED: "unchecked",
-    Major.SPAM: "spam",
-    Major.BAD_HEADER: "bad_header",
-}
-
-
-def quarantine_method(settings: Settings, major: Major) -> str:
+def quarantine_method(settings: MessageSettings, category: Category) -> str:
     """The quarantine method of a category, empty for none (B10.01)."""
-    setting = _QUARANTINE_SETTINGS.get(major)
-    return str(getattr(settings, f"{setting}_quarantine_method")) if setting else ""
+    return value_at(settings.once(_quarantine_methods), category) or ""
 
 
-def final_destiny(settings: Settings, category: Category) -> Destiny:
-    """What the configuration wants done with mail of that category (B5.06)."""
+def _quarantine_methods(settings: MessageSettings) -> Mapping[CategoryKey, str]:
     return {
-        Major.VIRUS: settings.final_virus_destiny,
-        Major.BANNED: settings.final_banned_destiny,
-        Major.UNCHECKED: settings.final_unchecked_destiny,
-        Major.SPAM: settings.final_spam_destiny,
-        Major.BAD_HEADER: settings.final_bad_header_destiny,
-        Major.OVERSIZED: Destiny.BOUNCE,
-        Major.MTA: Destiny.TEMPFAIL,
-    }.get(category.major, Destiny.PASS)
+        (Major.VIRUS, None): settings.virus_quarantine_method,
+        (Major.BANNED, None): settings.banned_quarantine_method,
+        (Major.UNCHECKED, None): settings.unchecked_quarantine_method,
+        (Major.SPAM, None): settings.spam_quarantine_method,
+        (Major.BAD_HEADER, None): settings.bad_header_quarantine_method,
+        (Major.CLEAN, None): settings.clean_quarantine_method,
+        **settings.quarantine_method_by_ccat,
+    }
+
+
+def final_destiny(settings: MessageSettings, category: Category) -> Destiny:
+    """What the configuration wants done with mail of that category (B5.03, B5.06)."""
+    destiny = value_at(settings.once(_destinies), category)
+    return Destiny.PASS if destiny is None else destiny
+
+
+def _destinies(settings: MessageSettings) -> Mapping[CategoryKey, Destiny]:
+    return {
+        (Major.VIRUS, None): settings.final_virus_destiny,
+        (Major.BANNED, None): settings.final_banned_destiny,
+        (Major.UNCHECKED, None): settings.final_unchecked_destiny,
+        (Major.SPAM, None): settings.final_spam_destiny,
+        (Major.BAD_HEADER, None): settings.final_bad_header_destiny,
+        (Major.OVERSIZED, None): Destiny.BOUNCE,
+        (Major.MTA, 1): Destiny.TEMPFAIL,
+        (Major.MTA, 2): Destiny.REJECT,
+        (Major.MTA, None): Destiny.TEMPFAIL,
+        (Major.CATCHALL, None): Destiny.PASS,
+        **settings.final_destiny_by_ccat,
+    }

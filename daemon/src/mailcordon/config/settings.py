@@ -2,128 +2,148 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from mailcordon.config.types import (
-    AvScanner,
-    BoolLookup,
-    DeliveryMethod,
-    DestinyWord,
-    Networks,
-    NumberLookup,
-    QuarantineMethod,
-    SpamScanner,
-    TextLookup,
-)
+from mailcordon.config.bank import PolicyBanksTable
+from mailcordon.config.bank_names import BankName
+from mailcordon.config.interfaces import FileMode, Interface, SocketPath
+from mailcordon.config.message_settings import Count, MessageSettings, Seconds
+from mailcordon.config.plugin_source import PluginSource
+from mailcordon.config.schema_types import schema_of_one_or_list
+from mailcordon.config.types import AvScanner, SpamScanner
 
+HeaderTest = Literal["mime", "8bit", "control", "empty", "long", "syntax", "missing", "multiple"]
+JSON_TO_SYSLOG = "syslog"
+JsonTarget = Annotated[str, Field(pattern=rf"^(|{JSON_TO_SYSLOG}|/.+)$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=0)]
 
 
-class Settings(BaseModel):
-    """The validated configuration, frozen. The packaged fragments give every setting its default."""
+class Settings(MessageSettings):
+    """The validated configuration, frozen. The packaged fragments give every setting its default.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    What stands here holds for the whole daemon; a policy bank may change what stands in `MessageSettings` (B4.08).
+    """
 
     # Identity
     myhostname: str
     """Fully qualified name of this host: EHLO, log, Received (features 5.26)."""
     mydomain: str
+    """Domain of this host; the part of `myhostname` after the first dot unless set (B19.05, features 5.25)."""
+    myauthservid: str
+    """Who we are in Authentication-Results (B9.05); others' fields of that name are removed (B9.01)."""
     localhost_name: str
     """Name for EHLO towards the next hop, and in the Received field (B7.02)."""
     myproduct_name: str
-    X_HEADER_TAG: str
-    X_HEADER_LINE: str
+    """Name of the product in log, banner, Received and X-Virus-Scanned fields (B19.05)."""
 
     # Directories
     MYHOME: Path
+    """Base of the directories that follow from it (B19.02, features 5.44)."""
     TEMPBASE: Path
+    """Where messages are kept while they are handled; `tmp` below MYHOME unless set (B19.02)."""
     QUARANTINEDIR: Path
+    """Where quarantined mail is kept; `virusmails` below MYHOME unless set (B19.02, features 5.46)."""
 
     # Processes
     max_servers: Count
     """Worker processes; 0 means one for each core."""
     max_messages_per_worker: Annotated[int, Field(ge=1)]
     """Messages that one worker handles at a time; more wait in the MTA."""
-    child_timeout: Seconds
-    """Time for one message, from its reception on."""
-    smtpd_timeout: Seconds
-    """A client silent for this long is dropped."""
+    max_bytes_per_worker: Annotated[int, Field(ge=1)]
+    """Octets of the messages that one worker handles at a time; a single larger message is handled alone."""
+    max_connections_per_worker: Annotated[int, Field(ge=1)]
+    """Clients that one worker serves at a time; the one that has been idle for longest makes room for a new one."""
+    max_requests: Count
+    """Messages after which a worker is replaced by a new one; 0 means never (B18.06)."""
+    worker_silence_limit: Annotated[int, Field(ge=3)]
+    """Seconds without a sign of life after which a worker counts as hung and is replaced."""
 
     # Listeners
     inet_socket_bind: str
-    inet_socket_port: list[Port]
-    inet_acl: Networks
-    smtpd_recipient_limit: Annotated[int, Field(ge=1)]
-    smtpd_message_size_limit: Count
-    """Octets; 0 means no limit. Values below 64 KiB are raised to it (B6.06)."""
+    """Address of the ports; the loopback interface's unless others must reach them (B19.01, features 1.24)."""
+    inet_socket_port: Annotated[list[Port], schema_of_one_or_list({"type": "integer", "minimum": 1, "maximum": 65535})]
+    """Ports that take SMTP and LMTP; one or a list, empty for none (B19.01)."""
+    unix_socketname: Annotated[list[SocketPath], schema_of_one_or_list({"type": "string", "pattern": "^/"})]
+    """Unix sockets that take SMTP and LMTP, beside the ports (B4.03)."""
+    unix_socket_mode: FileMode
+    """Who may write to a socket may send mail; its group is the daemon's."""
+    smtpd_tls_cert_file: Path
+    """Certificate with its chain, PEM; needed once `tls_security_level_in` is not none anywhere (features 13.15)."""
+    smtpd_tls_key_file: Path
+    """Private key of the certificate, PEM, without a password (features 13.15)."""
     spool_memory_limit: Count
     """Messages up to this many octets are kept in memory, larger ones in a file below TEMPBASE."""
 
     # Next hop
-    forward_method: DeliveryMethod
-    notify_method: DeliveryMethod
     smtp_connection_cache_enable: bool
+    """Keep the session to the next hop after a message; what it is at first, if it may change (features 13.02)."""
+    smtp_connection_cache_on_demand: bool
+    """Each worker keeps sessions while mail comes often, and gives them up when it does not (features 13.03)."""
+    tls_ca_file_out: str
+    """Certificates of authorities, PEM, for `tls_verify_out`; empty means those of the system."""
 
-    # Who is local
-    local_domains: BoolLookup
-    mynetworks: Networks
-    recipient_delimiter: str
+    # Policy banks
+    interface_policy: dict[Interface, BankName]
+    """The bank of what comes in at a port, an address with its port, or a unix socket (B4.03)."""
+    policy_bank: PolicyBanksTable
+    """Named sets of overrides (B4.01)."""
 
     # Checks
-    bypass_virus_checks: BoolLookup
-    bypass_spam_checks: BoolLookup
     av_scanners: list[AvScanner]
+    """Primary virus scanners, all asked at the same time (B14.01, features 5.27)."""
     av_scanners_backup: list[AvScanner]
+    """Scanners that are asked only when every primary one failed (B14.01)."""
     av_scan_timeout: Seconds
+    """Seconds that a virus scanner may take for one message (B18.07)."""
     virus_scanners_failure_is_fatal: bool
     """True: no verdict from any scanner means 4xx. False: the mail is UNCHECKED (B14.04)."""
     spam_scanners: list[SpamScanner]
+    """Spam scanners (B14.06)."""
     spam_scan_timeout: Seconds
+    """Seconds that a spam scanner may take for one message (B18.07)."""
     spam_scanners_failure_is_fatal: bool
+    """True: no score from any scanner means 4xx. False: the mail goes on without a score."""
     sa_mail_body_size_limit: Count
     """Octets; larger messages are not given to the spam scanner. 0 means no limit."""
 
-    # Judgement
-    virus_lovers: BoolLookup
-    spam_lovers: BoolLookup
-    unchecked_lovers: BoolLookup
-    final_virus_destiny: DestinyWord
-    final_banned_destiny: DestinyWord
-    final_unchecked_destiny: DestinyWord
-    final_spam_destiny: DestinyWord
-    final_bad_header_destiny: DestinyWord
-    spam_tag_level: NumberLookup
-    spam_tag2_level: NumberLookup
-    spam_kill_level: NumberLookup
-    spam_subject_tag2: TextLookup
-    spam_dsn_cutoff_level: NumberLookup
+    allowed_header_tests: dict[HeaderTest, bool]
+    """Faults of the header section that are looked for; those that are not named here are (B5.01)."""
+
+    # Plugins
+    plugins: list[PluginSource]
+    """Files or modules whose hooks are called, in this order (features 6.09)."""
+    plugin_timeout: Seconds
+    """For one call of a hook; then the message goes on without it."""
+    abuse_report_interval: Seconds
+    """After a report by a plugin, nobody is told again about the same party for so long (features 6.11)."""
+    abuse_reports_per_hour: Count
+    """Reports that plugins may send altogether; 0: none."""
+
+    # Notifications
+    l10n_directory: str
+    """Directory with the administrator's own templates, in a directory for each language; empty for none (B11.09)."""
 
     # Quarantine
-    virus_quarantine_method: QuarantineMethod
-    banned_quarantine_method: QuarantineMethod
-    spam_quarantine_method: QuarantineMethod
-    bad_header_quarantine_method: QuarantineMethod
-    unchecked_quarantine_method: QuarantineMethod
-    """`local:` and a file name template (B10.03); empty means no quarantine."""
-    virus_quarantine_to: TextLookup
-    banned_quarantine_to: TextLookup
-    spam_quarantine_to: TextLookup
-    bad_header_quarantine_to: TextLookup
-    unchecked_quarantine_to: TextLookup
     quarantine_subdir_levels: Annotated[int, Field(ge=0, le=1)]
+    """1: files lie in directories named by the first character of their mail_id. 0: they do not (B10.04)."""
     mail_id_size_bits: Annotated[int, Field(ge=24, le=240, multiple_of=24)]
+    """Length of a mail_id (B10.07)."""
 
     # Log
     do_syslog: bool
+    """Whether the log goes to syslog, else to `logfile` (features 5.45)."""
     syslog_ident: str
+    """Name of the program in syslog; log parsers look for it (B8.01)."""
     syslog_facility: str
+    """Facility of syslog (B8.01)."""
     logfile: str
     """Absolute path, used when `do_syslog` is false; empty means standard error."""
     log_level: Annotated[int, Field(ge=-3, le=5)]
+    """-3 only what is critical, 0 the usual, 5 everything (features 16.05)."""
+    log_json: JsonTarget
+    """Where a JSON object for each message goes: nowhere, to syslog, or to a file (B8.09)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -138,9 +158,28 @@ class Settings(BaseModel):
         return name
 
     @property
-    def message_size_limit(self) -> int:
-        """The size limit in force, octets; 0 for none (B6.06)."""
-        return max(self.smtpd_message_size_limit, 64 * 1024) if self.smtpd_message_size_limit else 0
+    def offers_tls(self) -> bool:
+        """Whether any listener may need the certificate and its key."""
+        banks = (bank.tls_security_level_in for bank in self.policy_bank.values())
+        return any(level not in {None, "none"} for level in (self.tls_security_level_in, *banks))
+
+    @property
+    def languages(self) -> list[str]:
+        """Every language in which notifications may be written, whatever banks a message is under."""
+        banks = (bank.l10n_language for bank in self.policy_bank.values())
+        return list(dict.fromkeys(filter(None, (self.l10n_language, *banks))))
+
+    @property
+    def shortest_child_timeout(self) -> int:
+        """The shortest time that any message may take, whatever banks it is under; seconds."""
+        return min(
+            [self.child_timeout, *(bank.child_timeout or self.child_timeout for bank in self.policy_bank.values())]
+        )
+
+    @property
+    def longest_child_timeout(self) -> int:
+        """The longest time that any message may take, whatever banks it is under; seconds."""
+        return max([self.child_timeout, *(bank.child_timeout or 0 for bank in self.policy_bank.values())])
 
 
 def derive(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,6 +188,9 @@ def derive(values: Mapping[str, Any]) -> dict[str, Any]:
     hostname = derived.get("myhostname")
     if isinstance(hostname, str):
         derived.setdefault("mydomain", hostname.partition(".")[2] or hostname)
+        derived.setdefault("myauthservid", hostname)
+        for reader in ("sender", "admin", "recip", "spamadmin", "report"):
+            derived.setdefault(f"hdrfrom_notify_{reader}", f'"Content-filter at {hostname}" <postmaster@{hostname}>')
     domain = derived.get("mydomain")
     if isinstance(domain, str):
         derived.setdefault("local_domains", [f".{domain}"])
@@ -157,6 +199,9 @@ def derive(values: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(home, str):
         derived.setdefault("TEMPBASE", f"{home}/tmp")  # noqa: S108 - our own directory, not the system's
         derived.setdefault("QUARANTINEDIR", f"{home}/virusmails")
-    if isinstance(derived.get("inet_socket_port"), int):
-        derived["inet_socket_port"] = [derived["inet_socket_port"]]
+        derived.setdefault("smtpd_tls_cert_file", f"{home}/cert/amavisd-cert.pem")
+        derived.setdefault("smtpd_tls_key_file", f"{home}/cert/amavisd-key.pem")
+    for name, single in (("inet_socket_port", int), ("unix_socketname", str)):
+        if isinstance(derived.get(name), single):
+            derived[name] = [derived[name]]
     return derived

@@ -2,14 +2,27 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetPydanticSchema, PlainSerializer
 from pydantic_core import core_schema
 
-from mailcordon.config.lookup import Lookup, parse_lookup
-from mailcordon.config.networks import NetworkList
+from mailcordon.config.bank_names import BankName, BankNames, bank_names
+from mailcordon.config.lookup import Lookup
+from mailcordon.config.lookup_parse import ValueType, parse_lookup
+from mailcordon.config.networks import Networks
+from mailcordon.config.next_hop import DeliveryMethod, delivery_method
+from mailcordon.config.schema_types import (
+    SCHEMA_OF_DELIVERY,
+    SCHEMA_OF_DESTINY,
+    SCHEMA_OF_NETWORKS,
+    SCHEMA_OF_SOCKET,
+    schema_of_lookup,
+)
+from mailcordon.mail.addresses import addresses_in
 from mailcordon.mail.category import Destiny
+
+T = TypeVar("T")
 
 
 def _bool(value: object) -> bool:
@@ -30,24 +43,44 @@ def _text(value: object) -> str:
     return value
 
 
-def _bool_lookup(raw: object) -> Lookup[bool]:
-    return parse_lookup(raw, _bool, boolean=True)
+_BOOLEAN_WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
-def _number_lookup(raw: object) -> Lookup[float]:
-    return parse_lookup(raw, _number, boolean=False)
+def _bool_of_text(text: str) -> bool:
+    if text.lower() not in _BOOLEAN_WORDS:
+        raise ValueError(f"{text!r} is not one of {', '.join(_BOOLEAN_WORDS)}")
+    return _BOOLEAN_WORDS[text.lower()]
 
 
-def _text_lookup(raw: object) -> Lookup[str]:
-    return parse_lookup(raw, _text, boolean=False)
+def _number_of_text(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number") from None
 
 
-def _network_list(raw: object) -> NetworkList:
-    if isinstance(raw, NetworkList):
-        return raw
-    if not isinstance(raw, list) or not all(isinstance(item, str) for item in raw):
-        raise ValueError("expected a list of networks")
-    return NetworkList.parse(raw)
+BOOLEANS = ValueType(_bool, _bool_of_text, boolean=True)
+NUMBERS = ValueType(_number, _number_of_text)
+TEXTS = ValueType(_text, str)
+BANK_NAMES: ValueType[BankNames] = ValueType(bank_names, bank_names, boolean=True)
+
+
+def _no_file(text: str) -> Any:
+    raise ValueError("values that are lookups themselves do not fit into a file")
+
+
+def _lookups_of(values: ValueType[T]) -> ValueType[Lookup[T]]:
+    """For settings that depend on the recipient and the sender: the value found for one is a lookup for the other."""
+    return ValueType(lambda raw: parse_lookup(raw, values), _no_file)
+
+
+def _networks(raw: object) -> Networks:
+    return raw if isinstance(raw, Networks) else Networks.parse(raw)
+
+
+def _tls_level(raw: object) -> object:
+    # amavisd's undef (features 13.14).
+    return "none" if raw == "" else raw
 
 
 def _destiny(raw: object) -> Destiny:
@@ -65,43 +98,59 @@ def _made_by(convert: Callable[[object], object]) -> GetPydanticSchema:
     return GetPydanticSchema(lambda _source, _handler: core_schema.no_info_plain_validator_function(convert))
 
 
-BoolLookup = Annotated[Lookup[bool], _made_by(_bool_lookup)]
-NumberLookup = Annotated[Lookup[float], _made_by(_number_lookup)]
-TextLookup = Annotated[Lookup[str], _made_by(_text_lookup)]
-Networks = Annotated[NetworkList, _made_by(_network_list)]
-DestinyWord = Annotated[Destiny, BeforeValidator(_destiny), PlainSerializer(lambda d: d.name.lower())]
-
-_METHOD = re.compile(r"(smtp|lmtp):(?:\[([^\]]+)\]:(\d+)|(/.+))")
+def _made_as_lookup(values: ValueType[Any]) -> GetPydanticSchema:
+    return _made_by(lambda raw: parse_lookup(raw, values))
 
 
-class NextHop(BaseModel):
-    """A delivery method such as `smtp:[127.0.0.1]:10025` or `lmtp:/run/mta.sock` (B7.01)."""
-
-    model_config = ConfigDict(frozen=True)
-
-    protocol: Literal["smtp", "lmtp"]
-    host: str | None = None
-    port: int | None = None
-    path: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.protocol}:{self.path}" if self.path else f"{self.protocol}:[{self.host}]:{self.port}"
+BoolLookup = Annotated[Lookup[bool], _made_as_lookup(BOOLEANS), schema_of_lookup("boolean")]
+NumberLookup = Annotated[Lookup[float], _made_as_lookup(NUMBERS), schema_of_lookup("number")]
+TextLookup = Annotated[Lookup[str], _made_as_lookup(TEXTS), schema_of_lookup("string")]
+BankLookup = Annotated[Lookup[BankNames], _made_as_lookup(BANK_NAMES), schema_of_lookup(None)]
+BoolLookups = Annotated[Lookup[Lookup[bool]], _made_as_lookup(_lookups_of(BOOLEANS)), schema_of_lookup(None)]
+NumberLookups = Annotated[Lookup[Lookup[float]], _made_as_lookup(_lookups_of(NUMBERS)), schema_of_lookup(None)]
+NetworkTables = Annotated[Networks, _made_by(_networks), SCHEMA_OF_NETWORKS]
 
 
-def _next_hop(raw: object) -> Any:
-    if not isinstance(raw, str):
-        return raw
-    match = _METHOD.fullmatch(raw.strip())
-    if match is None:
-        raise ValueError(f"{raw!r} is not a delivery method such as smtp:[127.0.0.1]:10025 or lmtp:/run/mta.sock")
-    protocol, host, port, path = match.groups()
-    if port is not None and not 0 < int(port) < 65536:
-        raise ValueError(f"{raw!r} has no valid port")
-    return {"protocol": protocol, "host": host, "port": int(port) if port else None, "path": path}
+class ClientBank(BaseModel):
+    """One entry of `client_ipaddr_policy` (B4.03)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    networks: NetworkTables
+    bank: BankName
 
 
-DeliveryMethod = Annotated[NextHop, BeforeValidator(_next_hop), PlainSerializer(str)]
+DestinyWord = Annotated[
+    Destiny, BeforeValidator(_destiny), PlainSerializer(lambda d: d.name.lower()), SCHEMA_OF_DESTINY
+]
+TlsLevel = Annotated[Literal["none", "may", "encrypt"], BeforeValidator(_tls_level)]
+"""Whether a connection is encrypted: never, if the other side likes, or always (features 13.10, 13.13)."""
 
+Delivery = Annotated[DeliveryMethod, _made_by(delivery_method), SCHEMA_OF_DELIVERY]
+
+
+_ADDRESS = re.compile(r"[^\s<>@\x00-\x20\x7f]+@[^\s<>@\x00-\x20\x7f]+")
+
+
+def _optional_address(raw: object) -> str:
+    address = _text(raw)
+    if address and not _ADDRESS.fullmatch(address):
+        raise ValueError(f"{address!r} is neither empty nor an address such as archive@example.com")
+    return address
+
+
+OptionalAddress = Annotated[str, BeforeValidator(_optional_address)]
+
+
+def _author_text(raw: object) -> str:
+    text = _text(raw).strip()
+    if not text.isprintable() or len(addresses_in(text)) != 1:
+        raise ValueError(f'{text!r} is not one author such as "Mail filter" <postmaster@example.com>')
+    return text
+
+
+AuthorText = Annotated[str, BeforeValidator(_author_text)]
+"""Body of a From field."""
 
 LOCAL_QUARANTINE = "local:"
 
@@ -146,24 +195,30 @@ def _socket_address(raw: object) -> Any:
     return {"host": match.group(1), "port": int(match.group(2))}
 
 
-ScannerSocket = Annotated[SocketAddress, BeforeValidator(_socket_address), PlainSerializer(str)]
+ScannerSocket = Annotated[SocketAddress, BeforeValidator(_socket_address), PlainSerializer(str), SCHEMA_OF_SOCKET]
 
 
 class AvScanner(BaseModel):
     """One entry of `av_scanners` or `av_scanners_backup` (B14.01)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str
+    """Name in the log."""
     protocol: Literal["clamd"]
+    """What the scanner speaks."""
     socket: ScannerSocket
+    """Path of its unix socket, or HOST:PORT."""
 
 
 class SpamScanner(BaseModel):
     """One entry of `spam_scanners` (B14.06)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str
+    """Name in the log."""
     protocol: Literal["spamd"]
+    """What the scanner speaks."""
     socket: ScannerSocket
+    """Path of its unix socket, or HOST:PORT."""

@@ -2,39 +2,62 @@
 
 from collections.abc import Sequence
 
-from mailcordon.config.policy import Policy, final_destiny
+from mailcordon.config.by_category import value_at
+from mailcordon.config.lookup_key import key_of
+from mailcordon.config.notices import sender_is_warned
+from mailcordon.config.policy import Policy, final_destiny, quarantine_method
 from mailcordon.config.settings import Settings
+from mailcordon.judge.extension import with_extension
 from mailcordon.judge.header_fields import header_edits
 from mailcordon.judge.reasons import reason_for
 from mailcordon.judge.ruling import Ruling
-from mailcordon.mail.category import CLEAN, CLEAN_TAGGED, Category, Destiny, Major
+from mailcordon.mail.bulk import is_bulk
+from mailcordon.mail.category import CLEAN, CLEAN_TAGGED, OVERSIZED, SPAMMY_TAG3, Category, Destiny, Major
+from mailcordon.mail.envelope import Recipient
 from mailcordon.mail.finding import Finding, Findings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.verdict import Verdict
 
+_FOR_GOOD = frozenset({Destiny.REJECT, Destiny.BOUNCE})
+
 
 def judge(mail: Mail, findings: Findings, policies: Sequence[Policy], settings: Settings) -> tuple[Verdict, ...]:
-    """One verdict for each policy, in order (design rule 4: every recipient is judged alone)."""
-    rulings = [_rule(findings, policy, settings) for policy in policies]
+    """One verdict for each recipient, in order, `policies` being theirs (design rule 4: each is judged alone).
+
+    Recipients of one policy are judged once: what holds for them depends on nothing else.
+    """
+    rulings = {policy: _rule(mail, findings, policy, settings) for policy in dict.fromkeys(policies)}
     # One copy is kept for all who ask; those who get the mail are told its id even if the copy is kept for others.
-    is_quarantined = any(ruling.quarantine_to for ruling in rulings)
-    return tuple(_verdict(mail, findings, ruling, settings, is_quarantined=is_quarantined) for ruling in rulings)
+    is_quarantined = any(ruling.quarantine_to for ruling in rulings.values())
+    verdicts = {
+        policy: _verdict(mail, findings, ruling, settings, is_quarantined=is_quarantined)
+        for policy, ruling in rulings.items()
+    }
+    return tuple(
+        _for_recipient(recipient, rulings[policy], verdicts[policy], settings)
+        for recipient, policy in zip(mail.envelope.recipients, policies, strict=True)
+    )
 
 
-def _rule(findings: Findings, policy: Policy, settings: Settings) -> Ruling:
+def _rule(mail: Mail, findings: Findings, policy: Policy, settings: Settings) -> Ruling:
     found = tuple(finding for finding in findings.found if _counts(finding, policy))
-    score = findings.spam.score if findings.spam and not policy.bypass_spam_checks else None
+    score = _score(findings, policy)
     categories = {finding.category for finding in found}
-    if score is not None:
+    if not policy.bypass_spam_checks:
         categories |= _levels(score, policy)
+    if policy.is_oversized(mail.size):
+        categories.add(OVERSIZED)
     categories = categories or {CLEAN}
     main = max(categories)
-    blocking = next(
-        (category for category in sorted(categories, reverse=True) if _blocks(category, policy, settings)), None
-    )
-    destiny = final_destiny(settings, blocking) if blocking else Destiny.PASS
-    # What the client will send again is not kept each time it does.
-    quarantine_to = None if destiny is Destiny.TEMPFAIL else policy.quarantine_to.get((blocking or main).major)
+    blocking, destiny = None, Destiny.PASS
+    for category in sorted(categories, reverse=True):
+        wanted = _destiny(mail, category, settings, findings.sender_credible)
+        if wanted is not Destiny.PASS and not policy.loves(category):
+            blocking, destiny = category, wanted
+            break
+    softened = destiny if settings.soft_bounce and destiny in _FOR_GOOD else None
+    if softened is not None:
+        destiny = Destiny.TEMPFAIL
     return Ruling(
         policy=policy,
         found=found,
@@ -42,49 +65,144 @@ def _rule(findings: Findings, policy: Policy, settings: Settings) -> Ruling:
         main=main,
         blocking=blocking,
         destiny=destiny,
+        softened=softened,
         score=score,
-        quarantine_to=quarantine_to,
+        quarantine_to=_quarantine(mail, blocking or main, destiny, score, policy, settings),
+        extension=_extension(categories, policy, settings),
     )
 
 
 def _counts(finding: Finding, policy: Policy) -> bool:
     """Whether a finding is of any concern to the recipient. UNCHECKED says that a check could not be made or not be
     relied on, which is nothing to one who wanted none."""
-    if finding.category.major in (Major.VIRUS, Major.UNCHECKED):
-        return not policy.bypass_virus_checks
-    return True
+    match finding.category.major:
+        case Major.VIRUS | Major.UNCHECKED:
+            return not policy.bypass_virus_checks
+        case Major.BANNED:
+            return not policy.bypass_banned_checks
+        case Major.BAD_HEADER:
+            return not policy.bypass_header_checks
+        case _:
+            return True
 
 
-def _levels(score: float, policy: Policy) -> set[Category]:
-    """B5.04; an undefined tag level lies below every score, undefined other levels are never reached."""
+def _score(findings: Findings, policy: Policy) -> float | None:
+    """The message's score, other points and those of the soft lists; these count without a spam check, too (features
+    6.13)."""
+    if policy.bypass_spam_checks:
+        return None
+    extra = [policy.sender.points, *(points for _, points in findings.points)]
+    if findings.spam is None:
+        return round(sum(extra), 3) if any(extra) else None
+    return round(findings.spam.score + sum(extra), 3)
+
+
+def _levels(score: float | None, policy: Policy) -> set[Category]:
+    """B5.04; an undefined tag level lies below every score, undefined other levels are never reached.
+
+    A blacklisted sender's mail reaches them all, a whitelisted one's none but the first (B3.21).
+    """
+    white, black = policy.sender.whitelisted, policy.sender.blacklisted
+    if white:
+        score, black = min(score or 0.0, 0.0), False
+    elif score is None and not black:
+        return set()
+
+    def reached(level: float | None) -> bool:
+        return not white and (black or (level is not None and score is not None and score >= level))
+
     categories: set[Category] = set()
-    if policy.spam_tag_level is None or score >= policy.spam_tag_level:
+    if black or policy.spam_tag_level is None or (score is not None and score >= policy.spam_tag_level):
         categories.add(Category(Major.CLEAN, CLEAN_TAGGED))
-    if policy.spam_tag2_level is not None and score >= policy.spam_tag2_level:
+    if reached(policy.spam_tag2_level):
         categories.add(Category(Major.SPAMMY))
-    if policy.spam_kill_level is not None and score >= policy.spam_kill_level:
+    if policy.spam_tag3_level is not None and reached(policy.spam_tag3_level):
+        categories.add(Category(Major.SPAMMY, SPAMMY_TAG3))
+    if reached(policy.spam_kill_level):
         categories.add(Category(Major.SPAM))
     return categories
 
 
-def _blocks(category: Category, policy: Policy, settings: Settings) -> bool:
-    return final_destiny(settings, category) is not Destiny.PASS and not policy.loves(category)
+def _destiny(mail: Mail, category: Category, settings: Settings, sender_credible: str) -> Destiny:
+    destiny = final_destiny(settings, category)
+    if destiny is Destiny.DISCARD and sender_is_warned(settings, category, sender_credible=sender_credible):
+        destiny = Destiny.BOUNCE  # B5.07
+    if (
+        category.major is Major.BAD_HEADER
+        and destiny is Destiny.BOUNCE
+        and (not mail.envelope.sender or is_bulk(mail.header))
+    ):
+        return Destiny.PASS  # B5.08: nobody would read that notification
+    return destiny
+
+
+def _quarantine(
+    mail: Mail,
+    category: Category,
+    destiny: Destiny,
+    score: float | None,
+    policy: Policy,
+    settings: Settings,
+) -> str | None:
+    # What the client will send again is not kept each time it does.
+    if destiny is Destiny.TEMPFAIL or not quarantine_method(settings, category):
+        return None
+    cutoff = policy.spam_quarantine_cutoff_level
+    if category.major is Major.SPAM and score is not None and cutoff is not None and score >= cutoff:
+        return None
+    if category.major is Major.SPAM:
+        by_sender = settings.spam_quarantine_bysender_to.at(key_of(mail.envelope.sender, settings))
+        if by_sender is not None:
+            return by_sender or None
+    return policy.quarantine_for(category)
+
+
+def _archive(destiny: Destiny, policy: Policy, settings: Settings) -> str | None:
+    if destiny is Destiny.TEMPFAIL or not settings.archive_quarantine_method:
+        return None
+    return policy.archive_to or None
+
+
+def _extension(categories: set[Category], policy: Policy, settings: Settings) -> str | None:
+    if not policy.is_local or not settings.recipient_delimiter or not policy.extends_addresses:
+        return None
+    wanted = (value_at(policy.addr_extensions, category) for category in sorted(categories, reverse=True))
+    return next(filter(None, wanted), None)
 
 
 def _verdict(mail: Mail, findings: Findings, ruling: Ruling, settings: Settings, *, is_quarantined: bool) -> Verdict:
+    """The verdict for any recipient of one policy; `_for_recipient` makes it that of a certain one."""
     policy = ruling.policy
     return Verdict(
-        recipient=policy.recipient,
+        recipient=mail.envelope.recipients[0],
         is_local=policy.is_local,
         categories=ruling.categories,
         main=ruling.main,
         blocking=ruling.blocking,
         destiny=ruling.destiny,
-        reason=reason_for(ruling.blocking or ruling.main, ruling.found, mail.log_id),
+        softened=ruling.softened,
+        reason=reason_for(ruling.blocking or ruling.main, ruling.found, mail, settings),
         edits=header_edits(mail, findings, ruling, settings, is_quarantined=is_quarantined),
         quarantine_to=ruling.quarantine_to,
+        archive_to=_archive(ruling.destiny, policy, settings),
         score=ruling.score,
+        points=policy.sender.points,
+        whitelisted=policy.sender.whitelisted,
+        blacklisted=policy.sender.blacklisted,
         tag_level=policy.spam_tag_level,
         tag2_level=policy.spam_tag2_level,
+        tag3_level=policy.spam_tag3_level,
         kill_level=policy.spam_kill_level,
     )
+
+
+def _for_recipient(recipient: Recipient, ruling: Ruling, verdict: Verdict, settings: Settings) -> Verdict:
+    if ruling.extension is not None:
+        address = with_extension(
+            recipient.address,
+            ruling.extension,
+            settings.recipient_delimiter,
+            replace=settings.replace_existing_extension,
+        )
+        return verdict.also_for(recipient, address)
+    return verdict if recipient is verdict.recipient else verdict.also_for(recipient, None)

@@ -33,6 +33,8 @@ class Envelope:
     """RET parameter, `FULL` or `HDRS`."""
     envid: str | None = None
     """ENVID parameter, xtext as received."""
+    auth: str | None = None
+    """AUTH parameter, who submitted the mail (RFC 4954 5): xtext as received, or `<>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Client:
     """The MTA's own queue id."""
     source: str | None = None
     """`LOCAL` or `REMOTE`; not for security decisions (features 13.18)."""
+    claimed_addr: str | None = None
+    """What a Received field says where `addr` is unknown (B6.13): anybody may have written it. For the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,17 @@ class Session:
 
     protocol: str = "SMTP"
     """`SMTP`, `ESMTP` or `LMTP`, as announced by HELO, EHLO or LHLO."""
+    tls: bool = False
+    """The connection is encrypted."""
+    cipher: str | None = None
+    """The name of its cipher (B9.06)."""
     helo: str | None = None
     peer_addr: str | None = None
     """None on a unix socket and for offline scans."""
     local_addr: str | None = None
     local_port: int | None = None
+    policy_banks: tuple[str, ...] = ()
+    """Policy banks that hold for the message, in the order of their loading (B4.02)."""
+    originating: bool = False
+    """It comes from our own side (features 10.09)."""
     client: Client = field(default_factory=Client)

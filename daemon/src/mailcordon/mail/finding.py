@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mailcordon.mail.category import Category, Major
 from mailcordon.mail.part import Part
+from mailcordon.mail.signature import Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Finding:
     """Which check and scanner found it, e.g. `clamd`."""
     part: Part | None = None
     """The part it was found in; None for the message as a whole."""
+    result: str = ""
+    """What a rule for banned contents says beyond that it matched; `DISCARD`: the sender must not be told (B11.02)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,19 @@ class Findings:
     found: tuple[Finding, ...] = ()
     spam: SpamScore | None = None
     """None when no spam check was made (log: `Hits: -`)."""
+    points: tuple[tuple[str, float], ...] = ()
+    """What else counts towards the score, shown like tests of the spam scanner; also where that did not run (B9.09)."""
     virus_checked: bool = False
     """A virus scanner gave a verdict; earns the `X-Virus-Scanned` field."""
+    sender_credible: str = ""
+    """Why the sender is believed to be who he says; empty when he is not (features 14.03: only the log shows the text).
+    """
+    signatures: tuple[Signature, ...] = ()
+    """The DKIM signatures that were verified."""
+    os_fingerprint: str | None = None
+    """What p0f takes the client's operating system for."""
+    modified: str = ""
+    """How the body was changed, e.g. `defanged` or `using altermime`; empty: it is as it came (B9.04)."""
 
     @property
     def virus_names(self) -> tuple[str, ...]:

@@ -62,6 +62,11 @@ class HeaderSection:
         """All fields, top to bottom."""
         return tuple(self._split())
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The name of each field, in lower case."""
+        return tuple(field.name.lower() for field in self.fields)
+
     def _split(self) -> Iterator[HeaderField]:
         starts = islice(_FIELD_START.finditer(self.octets, 0, MAX_SEARCHED), MAX_FIELDS + 1)
         for match, following in pairwise(chain(starts, [None])):
@@ -69,18 +74,22 @@ class HeaderSection:
                 return
             end = following.start() if following else len(self.octets)
             body = self.octets[match.end() : end].rstrip(b"\r\n")
-            for fold, unfolded in _FOLDS:
-                body = body.replace(fold, unfolded)
+            if b"\n" in body:
+                for fold, unfolded in _FOLDS:
+                    body = body.replace(fold, unfolded)
             yield HeaderField(match.group(1).decode("ascii"), body, match.start(), end)
 
     def all(self, name: str) -> list[HeaderField]:
         """Every field of that name, top to bottom; names match without regard to case."""
         wanted = name.lower()
-        return [field for field in self.fields if field.name.lower() == wanted]
+        if wanted not in self.names:
+            return []
+        return [field for field, present in zip(self.fields, self.names, strict=True) if present == wanted]
 
     def first(self, name: str) -> HeaderField | None:
         """The topmost field of that name."""
-        return next(iter(self.all(name)), None)
+        wanted = name.lower()
+        return self.fields[self.names.index(wanted)] if wanted in self.names else None
 
     def text(self, name: str) -> str | None:
         """Body of the topmost field of that name as text, None if there is none."""
@@ -98,3 +107,9 @@ class HeaderEdits:
     """Lower-case names whose every occurrence goes."""
     subject_prefix: str | None = None
     """Text put in front of the subject."""
+    authserv_id: str = ""
+    """Authentication-Results of this server, or of one that cannot be read, go; empty: none does (RFC 8601 5)."""
+    cut_long_lines: bool = False
+    """What is beyond 998 octets of a line goes (B9.07)."""
+    drop_blank_lines: bool = False
+    """Folded lines of white space only go (B9.07)."""

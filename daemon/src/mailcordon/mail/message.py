@@ -6,6 +6,8 @@ from datetime import datetime
 from mailcordon.mail.content import Content
 from mailcordon.mail.envelope import Envelope, Session
 from mailcordon.mail.header import HeaderSection
+from mailcordon.mail.signature import Signature, ascii_form
+from mailcordon.mail.timing import Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,25 @@ class Mail:
     envelope: Envelope
     header: HeaderSection
     content: Content
+    signatures: tuple[Signature, ...] = ()
+    """The DKIM signatures that were verified before the mail is checked: banks of its authors may change what is."""
+    timing: Timing | None = None
+    """Takes the time while the message goes through the rooms; None when nobody wants to know."""
 
     @property
     def size(self) -> int:
         """Length of the message in octets."""
         return self.content.size
+
+    @property
+    def dkim_envsender_sig(self) -> bool:
+        """Whether the domain of the envelope sender has signed it (features 9.13)."""
+        domain = ascii_form(self.envelope.sender.rpartition("@")[2])
+        return bool(domain) and any(
+            signature.is_valid and signature.ascii_domain == domain for signature in self.signatures
+        )
+
+    def lap(self, section: str) -> None:
+        """A section of the work on the message ends here, for `timing`."""
+        if self.timing is not None:
+            self.timing.lap(section)

@@ -10,6 +10,6 @@ def points_text(points: float) -> str:
     return "0" if text == "-0" else text
 
 
-def stars(score: float) -> str:
-    """One star for each whole point, none below one, at most MAX_STARS."""
-    return "*" * min(max(int(score), 0), MAX_STARS)
+def stars(score: float, character: str = "*") -> str:
+    """One `character` for each whole point, none below one, at most MAX_STARS."""
+    return character * min(max(int(score), 0), MAX_STARS)

@@ -12,7 +12,8 @@ REASON_LIMIT = 450
 """Characters of a reason (B5.11)."""
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots: a copy for one more recipient is a copy of one dictionary, and there may be hundreds of them.
+@dataclass(frozen=True)
 class Verdict:
     """The judgement for one recipient (B5.03)."""
 
@@ -27,15 +28,33 @@ class Verdict:
     """PASS when nothing blocks."""
     reason: str
     """Reason for the reply, e.g. `id=08089-01 - INFECTED: Eicar-Test-Signature` (B5.11)."""
+    softened: Destiny | None = None
+    """What the destiny would be if `soft_bounce` had not made TEMPFAIL of it (B5.08)."""
     edits: HeaderEdits = field(default_factory=HeaderEdits)
     """Edits for the delivered copy."""
     quarantine_to: str | None = None
     """Mailbox alias or address for the quarantine copy; None: this recipient asks for none."""
+    archive_to: str | None = None
+    """The same for the copy of every message (B10.01)."""
     score: float | None = None
-    """Spam score for this recipient; None when no spam check was made."""
+    """Spam score for this recipient, soft lists included; None when there is none at all."""
+    points: float = 0.0
+    """What the soft lists added to it (B3.22)."""
+    whitelisted: bool = False
+    blacklisted: bool = False
+    """The sender is on a hard list of this recipient (B3.21)."""
+    deliver_to: str | None = None
+    """Address for delivery where it is not that of the recipient, for its extension (B9.10)."""
     tag_level: float | None = None
     tag2_level: float | None = None
+    tag3_level: float | None = None
     kill_level: float | None = None
+
+    def also_for(self, recipient: Recipient, deliver_to: str | None) -> "Verdict":
+        """The same for another recipient."""
+        verdict = object.__new__(Verdict)
+        verdict.__dict__.update(self.__dict__, recipient=recipient, deliver_to=deliver_to)
+        return verdict
 
 
 class Disposition(Enum):
@@ -51,6 +70,16 @@ class Disposition(Enum):
     ACCEPTED = "Accepted"
 
 
+class DsnSent(Enum):
+    """Whether the sender was told by a delivery status notification; values are the codes of B2.10."""
+
+    SENT = "Y"
+    NONE = "N"
+    """There was no need for one."""
+    SUPPRESSED = "q"
+    """He was to be told, but for one of the rules of B11.02."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecipientOutcome:
     """What became of the mail for one recipient, and what the client is told about it (LMTP: one reply each)."""
@@ -60,6 +89,7 @@ class RecipientOutcome:
     reply: Reply
     queued_as: str | None = None
     """Queue id that the next hop named in its reply."""
+    dsn_sent: DsnSent = DsnSent.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +100,8 @@ class QuarantineCopy:
     """As in the log entry: file path relative to QUARANTINEDIR (B10.08)."""
     kind: str
     """quar_type code of B2.10: F file, Z gzip file."""
+    is_archive: bool = False
+    """Kept of every message, not for what was found in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +112,9 @@ class Outcome:
     reply: Reply
     """The one reply for all recipients (SMTP, B5.12)."""
     quarantine: tuple[QuarantineCopy, ...] = ()
+
+    @property
+    def dsn_sent(self) -> DsnSent:
+        """Sent if it was sent for any recipient, else suppressed if it was for any."""
+        found = {recipient.dsn_sent for recipient in self.recipients}
+        return next((sent for sent in (DsnSent.SENT, DsnSent.SUPPRESSED) if sent in found), DsnSent.NONE)

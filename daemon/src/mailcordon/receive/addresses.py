@@ -1,4 +1,4 @@
-"""Arguments of MAIL and RCPT: paths (RFC 5321 4.1.2) and parameters (RFC 1870, 3461, 6152, 6531).
+"""Arguments of MAIL and RCPT: paths (RFC 5321 4.1.2) and parameters (RFC 1870, 3461, 4954, 6152, 6531).
 
 An address that the MTA has accepted must not bounce here for its looks. So a local part is anything that can be told
 apart from what is around it, and a domain is not judged at all.
@@ -27,6 +27,8 @@ _DIGITS = re.compile(r"[0-9]{1,20}")
 _NOTIFY_WORDS = frozenset({"SUCCESS", "FAILURE", "DELAY"})
 _ENVID_LIMIT = 100
 _ORCPT_LIMIT = 500
+_SUBMITTER_LIMIT = 500
+_NOBODY = "<>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,13 @@ class MailArguments:
     smtputf8: bool = False
     ret: str | None = None
     envid: str | None = None
+    auth: str | None = None
 
 
 def parse_mail(arguments: str) -> MailArguments:
     """Read `FROM:<address> parameters`. Raises CommandError."""
     sender, parameters = _split(arguments, "FROM:", MAIL_FORM)
-    given = dict(_parameters(parameters, "MAIL", frozenset({"SIZE", "BODY", "SMTPUTF8", "RET", "ENVID"})))
+    given = dict(_parameters(parameters, "MAIL", frozenset({"SIZE", "BODY", "SMTPUTF8", "RET", "ENVID", "AUTH"})))
     smtputf8 = "SMTPUTF8" in given
     if given.get("SMTPUTF8") is not None:
         raise CommandError(bad_parameter("SMTPUTF8 takes no value"))
@@ -56,6 +59,7 @@ def parse_mail(arguments: str) -> MailArguments:
         smtputf8=smtputf8,
         ret=_word(given["RET"], "RET", frozenset({"FULL", "HDRS"})) if "RET" in given else None,
         envid=_xtext(given["ENVID"], "ENVID", _ENVID_LIMIT) if "ENVID" in given else None,
+        auth=_submitter(given["AUTH"]) if "AUTH" in given else None,
     )
 
 
@@ -64,6 +68,8 @@ def parse_rcpt(arguments: str) -> Recipient:
     address, parameters = _split(arguments, "TO:", RCPT_FORM)
     if not address:
         raise CommandError(syntax(RCPT_FORM))
+    if not parameters:
+        return Recipient(address)
     given = dict(_parameters(parameters, "RCPT", frozenset({"NOTIFY", "ORCPT"})))
     return Recipient(
         address=address,
@@ -128,6 +134,11 @@ def _xtext(value: str | None, name: str, limit: int) -> str:
     if value is None or len(value) > limit or not _XTEXT.fullmatch(value):
         raise CommandError(bad_parameter(f"{name} takes xtext of at most {limit} characters"))
     return value
+
+
+def _submitter(value: str | None) -> str:
+    """An address in xtext, or `<>` (RFC 4954 5). Taken without AUTH of our own: a parameter must not bounce mail."""
+    return value if value == _NOBODY else _xtext(value, "AUTH", _SUBMITTER_LIMIT)
 
 
 def _orcpt(value: str | None) -> str:

@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from mailcordon.config.policy_banks import PolicyBanks
 from mailcordon.config.settings import Settings
-from mailcordon.errors import SpoolError, TemporaryError
+from mailcordon.errors import TemporaryError
 from mailcordon.mail.content import Content
 from mailcordon.mail.envelope import Envelope, Session
 from mailcordon.mail.header import HeaderSection
@@ -14,8 +16,10 @@ from mailcordon.mail.ids import LogIds, new_mail_id
 from mailcordon.mail.message import Mail
 from mailcordon.mail.reply import Reply
 from mailcordon.mail.verdict import Outcome
+from mailcordon.receive.authentication import Authenticator
+from mailcordon.receive.claimed_address import claimed_address
 from mailcordon.receive.reception import Reception
-from mailcordon.receive.replies import processing_failed, too_big
+from mailcordon.receive.replies import processing_failed, storage_full
 from mailcordon.receive.slots import Slots
 from mailcordon.receive.spool import Spool
 
@@ -28,17 +32,22 @@ Handler = Callable[[Mail], Awaitable[Outcome]]
 class Intake:
     """Turns receptions into `Mail`, awaits the handler, and says what to answer. Holds no connections."""
 
-    def __init__(self, settings: Settings, handler: Handler, log_ids: LogIds) -> None:
-        self.settings = settings
-        self.slots = Slots(settings.max_messages_per_worker)
+    def __init__(self, banks: PolicyBanks, handler: Handler, log_ids: LogIds) -> None:
+        self.banks = banks
+        self.slots = Slots(banks.base.max_messages_per_worker, banks.base.max_bytes_per_worker)
+        self.authenticator = Authenticator()
         self._handler = handler
         self._log_ids = log_ids
 
-    def new_reception(self) -> Reception:
-        """Begin to receive a message; it has its log id from now on."""
-        settings = self.settings
+    def new_reception(self, settings: Settings) -> Reception:
+        """Begin to receive a message under these settings; it has its log id from now on."""
         spool = Spool(settings.TEMPBASE, settings.spool_memory_limit)
-        return Reception(self._log_ids.new(), spool, settings.message_size_limit)
+        return Reception(
+            self._log_ids.new(),
+            spool,
+            settings.size_limit_for_all,
+            bare_newlines=settings.smtpd_forbid_bare_newline,
+        )
 
     async def process(self, reception: Reception, envelope: Envelope, session: Session) -> list[Reply]:
         """Hand a completely received message on; gives the one reply, or for LMTP one for each recipient, in order.
@@ -60,16 +69,15 @@ class Intake:
     async def _process(self, reception: Reception, envelope: Envelope, session: Session) -> list[Reply]:
         lmtp = session.protocol == "LMTP"
         copies = len(envelope.recipients) if lmtp else 1
-        if reception.too_big:
-            reply = too_big(reception.size)
-            log.info("(%s) refused: %s", reception.log_id, reply)
-            return [reply] * copies
+        refusal = reception.refusal
+        if refusal is not None:
+            log.info("(%s) refused: %s", reception.log_id, refusal)
+            return [refusal] * copies
         try:
             outcome = await self._outcome(reception, envelope, session)
-        except SpoolError as error:
-            return [self._failed(reception.log_id, f"spool FAILED: {error}")] * copies
         except TemporaryError as error:
-            return [self._failed(reception.log_id, str(error))] * copies
+            reason = f"{error.where} FAILED: {error}"
+            return [self._failed(reception.log_id, reason, full=error.storage_full)] * copies
         except Exception as error:
             log.exception("(%s) unexpected error", reception.log_id)
             return [processing_failed(reception.log_id, f"internal error FAILED: {type(error).__name__}")] * copies
@@ -86,9 +94,11 @@ class Intake:
         else:
             content, header = _open(reception)
         try:
+            if session.client.addr is None and (claimed := claimed_address(header)):
+                session = replace(session, client=replace(session.client, claimed_addr=claimed))
             mail = Mail(
                 log_id=reception.log_id,
-                mail_id=new_mail_id(self.settings.mail_id_size_bits),
+                mail_id=new_mail_id(self.banks.base.mail_id_size_bits),
                 received_at=datetime.now(UTC).astimezone(),
                 session=session,
                 envelope=envelope,
@@ -100,7 +110,7 @@ class Intake:
             content.close()
 
     async def _handle(self, mail: Mail) -> Outcome:
-        limit = self.settings.child_timeout
+        limit = self.banks.of(mail.session).child_timeout
         try:
             async with asyncio.timeout(limit) as deadline:
                 return await self._handler(mail)
@@ -110,9 +120,9 @@ class Intake:
             raise
 
     @staticmethod
-    def _failed(log_id: str, reason: str) -> Reply:
+    def _failed(log_id: str, reason: str, *, full: bool = False) -> Reply:
         log.warning("(%s) not taken, the client keeps it: %s", log_id, reason)
-        return processing_failed(log_id, reason)
+        return storage_full(log_id, reason) if full else processing_failed(log_id, reason)
 
 
 def _open(reception: Reception) -> tuple[Content, HeaderSection]:

@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any, cast
 
+from mailcordon.errors import OverloadError, ProtocolError
+from mailcordon.log_levels import NOTICE
 from mailcordon.mail.reply import Reply
-from mailcordon.receive import replies
+from mailcordon.receive import proxy_header, replies, tls
 from mailcordon.receive.intake import Intake
 from mailcordon.receive.reception import Reception
 from mailcordon.receive.replies import render
@@ -21,6 +25,10 @@ COMMANDS_PER_TURN = 100
 """Pipelined commands answered before other connections have their turn."""
 DRAIN_GRACE = 2.0
 """Seconds a client may be silent, once the server drains, in a transaction that it has begun."""
+PLACE_PATIENCE = 100.0
+"""Seconds that a client waits for a place before it is asked to come back."""
+PROXY_HEADER_PATIENCE = 10.0
+"""Seconds that a load balancer has for its PROXY header; it sends it at once."""
 CLOSING_GRACE = 10.0
 """Seconds for the client to take the last reply."""
 LEAST_RATE = 512
@@ -30,13 +38,23 @@ LEAST_RATE = 512
 class Phase(Enum):
     """What the connection is doing."""
 
+    PROXY_HEADER = auto()
+    """What comes first is a load balancer's word about its client."""
     COMMANDS = auto()
     WAITING = auto()
     """For a place; the client waits for our 354."""
     DATA = auto()
     BUSY = auto()
     """A task of ours works on the message; input waits."""
+    HANDSHAKE = auto()
+    """All input belongs to TLS."""
     CLOSED = auto()
+
+    # Enum's own hashes the name, in Python; phases are looked up several times for every reply.
+    __hash__ = object.__hash__
+
+
+_AWAITS_CLIENT = frozenset({Phase.PROXY_HEADER, Phase.COMMANDS, Phase.DATA})
 
 
 class SmtpConnection(asyncio.Protocol):
@@ -45,10 +63,19 @@ class SmtpConnection(asyncio.Protocol):
     `gone` is called with the connection once it is lost and no task of it runs any more.
     """
 
-    def __init__(self, intake: Intake, endpoint: Endpoint, gone: Callable[["SmtpConnection"], None]) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        endpoint: Endpoint,
+        gone: Callable[["SmtpConnection"], None],
+        tls_context: ssl.SSLContext | None = None,
+    ) -> None:
+        """`tls_context` is needed where the settings offer STARTTLS."""
         self._loop = asyncio.get_running_loop()
         self._intake = intake
-        self._session = SmtpSession(intake.settings, endpoint)
+        self._endpoint = endpoint
+        self._tls_context = tls_context
+        self._session = SmtpSession(intake.banks, endpoint)
         self._gone = gone
         self._transport: asyncio.Transport | None = None
         self._phase = Phase.COMMANDS
@@ -62,13 +89,26 @@ class SmtpConnection(asyncio.Protocol):
         self._draining = False
         self._messages = 0
         self._reception: Reception | None = None
+        self._reserved = 0
+        """Octets that the message holds of the worker's."""
+        self._waits_since = 0.0
         self._data_began = 0.0
         self._task: asyncio.Task[None] | None = None
-        self._last_input = self._loop.time()
+        self._last_input = self._opened_at = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._turn: asyncio.Handle | None = None
 
     # What the server calls
+
+    @property
+    def idle_since(self) -> float | None:
+        """When the client said its last word (the loop's time); None while it is in a transaction, or we are busy."""
+        idle = self._phase in {Phase.PROXY_HEADER, Phase.COMMANDS} and not self._session.in_transaction
+        return self._last_input if idle else None
+
+    def make_room(self) -> None:
+        """Take leave of an idle client: others want to be served."""
+        self._leave(replies.MAKING_ROOM)
 
     def drain(self) -> None:
         """Finish the transaction in progress, if any, then leave with 421; a client between two mails gets it now."""
@@ -87,12 +127,16 @@ class SmtpConnection(asyncio.Protocol):
         """Greet."""
         # A stream's transport is one; uvloop's only behaves like asyncio's without being its subclass.
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.write(self._session.greeting())
+        if self._session.settings.haproxy_target_enabled:
+            self._phase = Phase.PROXY_HEADER
+        else:
+            self._transport.write(self._session.greeting())
         self._watch()
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent, and answer as far as possible."""
-        self._last_input = self._loop.time()
+        if self._phase is not Phase.COMMANDS:
+            self._last_input = self._loop.time()
         self._input += data
         self._advance()
 
@@ -100,7 +144,8 @@ class SmtpConnection(asyncio.Protocol):
         """The client sends nothing more; it still gets the replies to what it has sent."""
         self._end_of_input = True
         self._advance()
-        return True
+        # Under TLS there is no half: the transport closes whatever we say, and logs a complaint.
+        return not self._session.encrypted
 
     def pause_writing(self) -> None:
         """The client does not read its replies: take nothing more from it."""
@@ -113,6 +158,8 @@ class SmtpConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give up what is not complete. A complete message stays on its way."""
+        if self._lost:
+            return
         if self._phase is Phase.WAITING:
             self._intake.slots.withdraw(self._slot_granted)
         elif self._phase is Phase.DATA and self._reception is not None:
@@ -141,12 +188,12 @@ class SmtpConnection(asyncio.Protocol):
                     break
             elif self._phase is Phase.DATA and self._reception is not None:
                 self._receive(self._reception)
-            else:
+            elif self._phase is not Phase.PROXY_HEADER or not self._take_proxy_header():
                 break
         self._flush_output()
         self._regulate_reading()
         stuck = self._turn is None and not self._writing_paused
-        if self._end_of_input and stuck and self._phase in {Phase.COMMANDS, Phase.DATA}:
+        if self._end_of_input and stuck and self._phase in _AWAITS_CLIENT:
             self._close()
 
     def _next_command(self) -> bool:
@@ -156,6 +203,8 @@ class SmtpConnection(asyncio.Protocol):
             return self._drop_endless_line()
         line = bytes(self._input[:end]).removesuffix(b"\r")
         del self._input[: end + 1]
+        # A piece of a line does not count: a client that drips one would have the connection for ever.
+        self._last_input = self._loop.time()
         if self._skipping_line:
             self._skipping_line = False
         else:
@@ -176,12 +225,75 @@ class SmtpConnection(asyncio.Protocol):
         if answer.octets:
             self._output.append(answer.octets)
         if answer.step is Step.RECEIVE_DATA:
-            if self._intake.slots.take(self._slot_granted):
+            self._reserved = self._session.announced_size
+            if self._intake.slots.take(self._slot_granted, self._reserved):
                 self._begin_data()
             else:
                 self._phase = Phase.WAITING
+                self._waits_since = self._loop.time()
+                self._watch()
+        elif answer.step is Step.START_TLS:
+            self._start_tls()
+        elif answer.step is Step.AUTHENTICATE:
+            self._run(self._authenticate())
         elif answer.step is Step.CLOSE:
             self._close()
+
+    def _take_proxy_header(self) -> bool:
+        """Believe the load balancer, which inet_acl has let in; False when more of its header is needed (B6.11)."""
+        try:
+            header = proxy_header.parse(self._input)
+        except ProtocolError as error:
+            log.log(NOTICE, "connection from %s dropped: %s", self._endpoint.client, error)
+            self._close()
+            return False
+        if header is None:
+            return False
+        del self._input[: header.length]
+        if header.client_addr is not None:
+            self._endpoint = replace(self._endpoint, peer_addr=header.client_addr)
+            self._session = SmtpSession(self._intake.banks, self._endpoint)
+        self._output.append(self._session.greeting())
+        self._phase = Phase.COMMANDS
+        self._last_input = self._loop.time()
+        self._watch()
+        return True
+
+    # TLS
+
+    def _start_tls(self) -> None:
+        transport, context = self._transport, self._tls_context
+        if transport is None or context is None:
+            raise RuntimeError("STARTTLS was offered without a certificate")
+        if self._input:
+            # Said in clear, perhaps by somebody on the way, to be obeyed as if it had come encrypted (features 13.17).
+            log.warning("STARTTLS pipelining violation attempt of client %s, sanitized", self._endpoint.client)
+            self._input.clear()
+        self._flush_output()
+        transport.pause_reading()
+        self._run(self._encrypt(transport, context))
+        self._phase = Phase.HANDSHAKE
+
+    async def _encrypt(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
+        encrypted = await tls.upgrade(transport, self, context, self._endpoint.client)
+        if encrypted is None:
+            # Event loops do not always say so themselves.
+            self.connection_lost(None)
+        elif not self._lost:
+            self._transport = encrypted
+            self._reading_paused = False
+            self._session.tls_started(encrypted.get_extra_info("cipher")[0])
+            self._resume(Phase.COMMANDS)
+
+    async def _authenticate(self) -> None:
+        session = self._session
+        accepted = await self._intake.authenticator.accepts(session.settings, session.credentials)
+        answer = session.authenticated(accepted=accepted)
+        if not self._lost:
+            self._phase = Phase.COMMANDS
+            self._act(answer)
+            self._last_input = self._loop.time()
+            self._advance()
 
     # Data
 
@@ -192,7 +304,7 @@ class SmtpConnection(asyncio.Protocol):
     def _begin_data(self) -> None:
         self._phase = Phase.DATA
         self._data_began = self._last_input = self._loop.time()
-        self._reception = self._intake.new_reception()
+        self._reception = self._intake.new_reception(self._session.settings)
         self._output.append(render(replies.START_DATA))
         if self._timer is None or self._timer.when() > self._due(self._data_began):
             self._watch()
@@ -200,6 +312,12 @@ class SmtpConnection(asyncio.Protocol):
     def _receive(self, reception: Reception) -> None:
         octets, self._input = self._input, bytearray()
         rest = reception.feed(octets)
+        more = reception.size - self._reserved
+        if more > 0 and reception.keeps:
+            if self._intake.slots.grow(more):
+                self._reserved += more
+            else:
+                reception.refuse(OverloadError("too many octets at a time, see max_bytes_per_worker"))
         if rest is not None:
             self._input += rest
             self._run(self._finish(reception))
@@ -218,7 +336,7 @@ class SmtpConnection(asyncio.Protocol):
         session = self._session
         answers = await self._intake.process(reception, session.envelope(), session.describe())
         self._messages += 1
-        session.end_transaction()
+        session.message_done(accepted=any(answer.ok for answer in answers))
         self._free_slot()
         if self._lost:
             told = ", ".join(sorted({str(answer.code) for answer in answers}))
@@ -238,7 +356,7 @@ class SmtpConnection(asyncio.Protocol):
     def _free_slot(self) -> None:
         if self._reception is not None:
             self._reception = None
-            self._intake.slots.release()
+            self._intake.slots.release(self._reserved)
 
     def _resume(self, phase: Phase) -> None:
         self._phase = phase
@@ -276,7 +394,7 @@ class SmtpConnection(asyncio.Protocol):
         self._output.clear()
 
     def _regulate_reading(self) -> None:
-        if self._phase is Phase.CLOSED or self._transport is None:
+        if self._phase in {Phase.CLOSED, Phase.HANDSHAKE} or self._transport is None:
             return
         pause = self._writing_paused or len(self._input) >= INPUT_LIMIT
         if pause != self._reading_paused:
@@ -310,19 +428,33 @@ class SmtpConnection(asyncio.Protocol):
         due = self._due(now)
         if due > now:
             self._set_timer(due, self._watch)
+        elif self._phase is Phase.WAITING:
+            self._refuse_place()
         else:
             self._leave(replies.SHUTTING_DOWN if self._draining else replies.TIMEOUT)
 
     def _due(self, now: float) -> float:
-        settings = self._intake.settings
+        settings = self._session.settings
         patience = min(settings.smtpd_timeout, DRAIN_GRACE) if self._draining else settings.smtpd_timeout
-        if self._phase not in {Phase.COMMANDS, Phase.DATA}:
+        if self._phase is Phase.WAITING:
+            return self._waits_since + PLACE_PATIENCE
+        if self._phase is Phase.PROXY_HEADER:
+            return self._opened_at + min(patience, PROXY_HEADER_PATIENCE)
+        if self._phase not in _AWAITS_CLIENT:
             # It is our turn, not the client's.
             return now + patience
         due = self._last_input + patience
         if self._reception is not None:
             due = min(due, self._data_began + settings.child_timeout + self._reception.size / LEAST_RATE)
         return due
+
+    def _refuse_place(self) -> None:
+        """Say so before the client gives up on us without knowing why (RFC 5321 4.5.3.2.4: after two minutes)."""
+        self._intake.slots.withdraw(self._slot_granted)
+        self._output.append(render(replies.TOO_BUSY))
+        self._session.end_transaction()
+        self._resume(Phase.COMMANDS)
+        self._watch()
 
     def _set_timer(self, when: float, action: Callable[[], None]) -> None:
         if self._timer is not None:

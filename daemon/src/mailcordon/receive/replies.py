@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from mailcordon.errors import ProtocolError
+from mailcordon.mail.category import Destiny
 from mailcordon.mail.reply import Reply
 
 LINE_LIMIT = 512
@@ -11,6 +12,10 @@ LINE_LIMIT = 512
 
 _LINE_BREAK = re.compile(r"[\r\n]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+_NOT_IMPLEMENTED = frozenset(
+    {"AUTH", "BDAT", "BURL", "ETRN", "EXPN", "SAML", "SEND", "SOML", "STARTTLS", "TURN", "XCLIENT"}
+)
 
 START_DATA = Reply(354, "", "End data with <CR><LF>.<CR><LF>")
 NOOP_OK = Reply(250, "2.0.0", "Ok NOOP")
@@ -23,10 +28,24 @@ NESTED_MAIL = Reply(503, "5.5.1", "Error: nested MAIL command")
 NEED_RCPT = Reply(503, "5.5.1", "Need RCPT command before DATA")
 NO_VALID_RECIPIENTS = Reply(554, "5.1.1", "Error (DATA): no valid recipients")
 NO_VALID_RECIPIENTS_LMTP = Reply(503, "5.1.1", "Error (DATA): no valid recipients")
+READY_FOR_TLS = Reply(220, "2.0.0", "Ready to start TLS")
+TLS_ACTIVE = Reply(554, "5.5.1", "Error: TLS already active")
+TLS_FIRST = Reply(530, "5.7.0", "Must issue a STARTTLS command first")
 TRANSACTION_IN_PROGRESS = Reply(503, "5.5.1", "Error: transaction in progress")
+AUTHENTICATED = Reply(235, "2.7.0", "Authentication succeeded")
+AUTHENTICATION_FAILED = Reply(535, "5.7.8", "Error: authentication failed")
+AUTHENTICATION_REQUIRED = Reply(530, "5.7.0", "Authentication required")
+AUTHENTICATED_ALREADY = Reply(503, "5.5.1", "Error: already authenticated")
+ENCRYPTION_REQUIRED = Reply(538, "5.7.11", "Encryption required for authentication")
+UNKNOWN_MECHANISM = Reply(504, "5.5.4", "Error: authentication mechanism not offered")
+BAD_SASL_RESPONSE = Reply(501, "5.5.2", "Error: bad authentication response")
+SASL_CANCELLED = Reply(501, "5.7.0", "Authentication aborted")
+BARE_NEWLINE = Reply(550, "5.5.2", "Error: bare <CR> or <LF> received")
 TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Error: too many errors, closing channel")
 TIMEOUT = Reply(421, "4.4.2", "Error: timeout exceeded, closing channel")
+TOO_BUSY = Reply(452, "4.3.1", "Error: too many messages at a time, try again later")
+MAKING_ROOM = Reply(421, "4.3.2", "Too many connections, closing an idle one")
 SHUTTING_DOWN = Reply(421, "4.3.2", "Service shutting down, closing channel")
 
 
@@ -58,14 +77,11 @@ def need_mail(command: str) -> Reply:
     return Reply(503, "5.5.1", f"Need MAIL command before {command}")
 
 
-def not_recognized(command: str) -> Reply:
-    """Nobody knows this command."""
-    return Reply(500, "5.5.2", f"Error: command {command} not recognized")
-
-
-def not_implemented(command: str) -> Reply:
-    """SMTP knows this command, we do not offer it."""
-    return Reply(502, "5.5.1", f"Error: command {command} not implemented")
+def unknown_command(verb: str) -> Reply:
+    """A command that nobody knows, or one of SMTP's that is not offered here (RFC 5321 4.2.4)."""
+    if verb in _NOT_IMPLEMENTED:
+        return Reply(502, "5.5.1", f"Error: command {verb} not implemented")
+    return Reply(500, "5.5.2", f"Error: command {verb} not recognized")
 
 
 def too_big(size: int) -> Reply:
@@ -73,15 +89,29 @@ def too_big(size: int) -> Reply:
     return Reply(552, "5.3.4", f"Message size ({size} B) exceeds size limit")
 
 
+def too_big_for_recipient(size: int, destiny: Destiny) -> Reply:
+    """A message of `size` octets is over the limit of this recipient, with that destiny (B6.06)."""
+    code = {Destiny.DISCARD: 250, Destiny.TEMPFAIL: 452}.get(destiny, 552)
+    text = f"Message size ({size} B) exceeds recipient's size limit"
+    return Reply(code, f"{code // 100}.3.4", f"{text}, to be discarded" if destiny is Destiny.DISCARD else text)
+
+
 def processing_failed(log_id: str, reason: str) -> Reply:
     """The message was not taken because of `reason`; the client keeps it (B6.07)."""
     return Reply(451, "4.5.0", f"Error in processing, id={log_id}, {reason}")
+
+
+def storage_full(log_id: str, reason: str) -> Reply:
+    """There is no room for the message at the moment; the client keeps it (RFC 3463 X.3.1)."""
+    return Reply(452, "4.3.1", f"Insufficient system storage, id={log_id}, {reason}")
 
 
 def render(reply: Reply) -> bytes:
     """The octets of a reply: line breaks in its text and lengths over the limit give several lines (B5.11)."""
     enhanced = f"{reply.enhanced} " if reply.enhanced else ""
     room = LINE_LIMIT - len(f"{reply.code} {enhanced}\r\n")
+    if len(reply.text) <= room and reply.text.isascii() and reply.text.isprintable():
+        return f"{reply.code} {enhanced}{reply.text}\r\n".encode()
     lines = [
         enhanced.encode() + piece
         for line in _LINE_BREAK.split(reply.text)

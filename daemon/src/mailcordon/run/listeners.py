@@ -3,10 +3,12 @@
 import os
 import socket
 from collections.abc import Iterable
+from pathlib import Path
 
 from mailcordon.config.settings import Settings
 from mailcordon.errors import StartupError
 from mailcordon.run.service_manager import inherited_sockets
+from mailcordon.run.unix_socket import UnixListener
 
 BACKLOG = 511
 
@@ -19,47 +21,62 @@ class Listeners:
     def __init__(self) -> None:
         self._inherited = inherited_sockets(os.environ)
         self._bound: dict[Address, socket.socket] = {}
+        self._unix: dict[Path, UnixListener] = {}
 
     @property
     def sockets(self) -> list[socket.socket]:
         """All listening sockets in use."""
-        return self._inherited or list(self._bound.values())
+        return self._inherited or [*self._bound.values(), *(listener.socket for listener in self._unix.values())]
 
     def open(self, settings: Settings) -> None:
-        """Listen where `settings` say; a no-op for what is open already.
+        """Listen where `settings` say; what is open already stays as it is, but for the modes of unix sockets.
 
         Raises StartupError, with nothing changed, when an address cannot be bound.
         """
         if self._inherited:
             return
+        mode = settings.unix_socket_mode
+        addresses, paths = _addresses(settings), dict.fromkeys(settings.unix_socketname)
+        if not addresses and not paths:
+            raise StartupError("there is nothing to listen on; set inet_socket_port or unix_socketname")
         fresh: dict[Address, socket.socket] = {}
+        fresh_unix: dict[Path, UnixListener] = {}
         try:
-            for address in self._wanted(settings):
+            for address in addresses:
                 if address not in self._bound:
                     fresh[address] = _bind(address)
+            for path in paths:
+                if path not in self._unix:
+                    fresh_unix[path] = UnixListener(path, mode, BACKLOG)
+            for path, listener in self._unix.items():
+                if path in paths:
+                    listener.allow(mode)
         except StartupError:
-            _close_all(fresh.values())
+            _close_all((*fresh.values(), *fresh_unix.values()))
             raise
         self._bound.update(fresh)
+        self._unix.update(fresh_unix)
 
     def close_others(self, settings: Settings) -> None:
         """Close sockets that `settings` no longer name; called once no new worker needs them."""
         if self._inherited:
             return
-        wanted = set(self._wanted(settings))
+        wanted = set(_addresses(settings))
         for address in [address for address in self._bound if address not in wanted]:
             self._bound.pop(address).close()
+        for path in [path for path in self._unix if path not in settings.unix_socketname]:
+            self._unix.pop(path).close()
 
     def close(self) -> None:
         """Close every socket."""
-        _close_all((*self._inherited, *self._bound.values()))
+        _close_all((*self._inherited, *self._bound.values(), *self._unix.values()))
 
     def __str__(self) -> str:
         return ", ".join(str(_name(listener)) for listener in self.sockets)
 
-    @staticmethod
-    def _wanted(settings: Settings) -> list[Address]:
-        return [(settings.inet_socket_bind, port) for port in settings.inet_socket_port]
+
+def _addresses(settings: Settings) -> list[Address]:
+    return [(settings.inet_socket_bind, port) for port in dict.fromkeys(settings.inet_socket_port)]
 
 
 def _bind(address: Address) -> socket.socket:
@@ -84,6 +101,6 @@ def _name(listener: socket.socket) -> str:
     return name if isinstance(name, str) else f"[{name[0]}]:{name[1]}"
 
 
-def _close_all(sockets: Iterable[socket.socket]) -> None:
+def _close_all(sockets: Iterable[socket.socket | UnixListener]) -> None:
     for listener in sockets:
         listener.close()

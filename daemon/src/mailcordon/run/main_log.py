@@ -1,111 +1,109 @@
-"""The main log entry, one for delivered and one for blocked recipients (B8.02 to B8.04)."""
+"""The entries about a message: the main one for delivered and for blocked recipients (B8.02 to B8.04), those about
+single recipients (B8.06), and the JSON object (B8.09)."""
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
 
-from mailcordon.mail.category import Category, Major
-from mailcordon.mail.finding import Findings, names_of
-from mailcordon.mail.header import HeaderSection
-from mailcordon.mail.message import Mail
-from mailcordon.mail.score import points_text
-from mailcordon.mail.verdict import Disposition, Outcome, RecipientOutcome
+from mailcordon.config.log_template import LogTemplate
+from mailcordon.config.template import CheckedTemplate
+from mailcordon.log_levels import DETAIL, NOTICE
+from mailcordon.mail.verdict import Outcome
+from mailcordon.pipeline import Inspection
+from mailcordon.run import log_facts
+from mailcordon.run.json_log import log_json
+from mailcordon.run.log_facts import DELIVERED, VARIABLES, Facts
 
-_DELIVERED = frozenset({Disposition.RELAYED, Disposition.RELAYED_TAGGED, Disposition.ACCEPTED})
-_WORDS = {
-    Major.CATCHALL: "OTHER",
-    Major.CLEAN: "CLEAN",
-    Major.MTA: "MTA-BLOCKED",
-    Major.OVERSIZED: "OVERSIZED",
-    Major.SPAMMY: "SPAMMY",
-    Major.SPAM: "SPAM",
-}
-_MESSAGE_ID_LIMIT = 200
+log = logging.getLogger(__name__)
 
 
-def main_entries(
-    mail: Mail, findings: Findings, outcome: Outcome, *, originating: bool, milliseconds: int
-) -> Iterator[str]:
-    """The entries for this message, blocked recipients after the others."""
-    delivered = [item for item in outcome.recipients if item.disposition in _DELIVERED]
-    blocked = [item for item in outcome.recipients if item.disposition not in _DELIVERED]
-    for word, group in (("Passed", delivered), ("Blocked", blocked)):
-        if group:
-            yield f"({mail.log_id}) {word} " + _entry(mail, findings, outcome, group, originating, milliseconds)
+def log_message(inspection: Inspection, outcome: Outcome, *, milliseconds: int) -> None:
+    """Write everything that the configuration wants to be told of a message that is done with.
+
+    Never raises: by now the mail may be somewhere else already, and its client must not bring it again.
+    """
+    mail = inspection.mail
+    try:
+        for entry in main_entries(inspection, outcome, milliseconds=milliseconds):
+            log.log(NOTICE, "%s", entry)
+        if inspection.settings.log_json and outcome.recipients:
+            log_json(Facts(inspection, outcome, outcome.recipients, milliseconds))
+        if mail.timing is not None:
+            log.log(DETAIL, "(%s) %s", mail.log_id, mail.timing.report())
+    except Exception:
+        log.exception("(%s) cannot write the log entry", mail.log_id)
 
 
-def _entry(
-    mail: Mail,
-    findings: Findings,
-    outcome: Outcome,
-    group: Sequence[RecipientOutcome],
-    originating: bool,
-    milliseconds: int,
-) -> str:
-    recipients = ",".join(f"<{item.verdict.recipient.address}>" for item in group)
-    client = mail.session.client
-    head = [
-        _category_words(max(_category(item) for item in group), findings),
-        "{" + ",".join(_actions(outcome, group, originating)) + "},",
-    ]
-    if originating:
-        head.append("LOCAL")
-    if client.addr:
-        head.append(f"[{client.addr}]" + (f":{client.port}" if client.port else ""))
-    head.append(f"<{mail.envelope.sender}> -> {recipients}")
-    facts = [
-        *(f"quarantine: {copy.location}" for copy in outcome.quarantine[:1]),
-        *_if_known("Queue-ID", client.ident),
-        *_if_known("Message-ID", _message_id(mail.header, "Message-ID")),
-        *_if_known("Resent-Message-ID", _message_id(mail.header, "Resent-Message-ID")),
-        f"mail_id: {mail.mail_id}",
-        f"Hits: {_hits(group)}",
-        f"size: {mail.size}",
-        *_if_known("queued_as", "/".join(dict.fromkeys(item.queued_as for item in group if item.queued_as))),
-        f"{milliseconds} ms",
-    ]
-    return " ".join(head) + ", " + ", ".join(facts)
+def main_entries(inspection: Inspection, outcome: Outcome, *, milliseconds: int) -> Iterator[str]:
+    """The entries for this message, those about blocked recipients after the others, those about single ones last."""
+    settings = inspection.settings
+    if not settings.log_templ.is_off:
+        delivered = [item for item in outcome.recipients if item.disposition in DELIVERED]
+        blocked = (
+            [item for item in outcome.recipients if item.disposition not in DELIVERED]
+            if len(delivered) < len(outcome.recipients)
+            else ()
+        )
+        for group in (delivered, blocked):
+            if group:
+                yield from _main(settings.log_templ, Facts(inspection, outcome, group, milliseconds))
+    if settings.log_recip_templ.compiled is not None:
+        yield from _about_recipients(
+            settings.log_recip_templ.compiled,
+            Facts(inspection, outcome, outcome.recipients, milliseconds),
+        )
 
 
-def _category(item: RecipientOutcome) -> Category:
-    return item.verdict.blocking or item.verdict.main
+def _main(template: LogTemplate, facts: Facts) -> Iterator[str]:
+    if template.compiled is None:
+        yield f"({facts.mail.log_id}) {short_entry(facts)}"
+        return
+    try:
+        yield from _filled(template.compiled, facts)
+    except Exception as error:  # noqa: BLE001 - an expression may raise anything
+        log.warning("(%s) log_templ FAILED: %s: %s", facts.mail.log_id, type(error).__name__, error)
+        yield f"({facts.mail.log_id}) {short_entry(facts)}"
 
 
-def _category_words(category: Category, findings: Findings) -> str:
-    match category.major:
-        case Major.VIRUS:
-            return f"INFECTED ({','.join(findings.virus_names)})"
-        case Major.BANNED:
-            return f"BANNED ({','.join(names_of(Major.BANNED, findings.found))})"
-        case Major.UNCHECKED:
-            return "UNCHECKED-ENCRYPTED" if category.minor else "UNCHECKED"
-        case Major.BAD_HEADER:
-            return f"BAD-HEADER-{category.minor}"
-        case major:
-            return _WORDS[major]
+def _about_recipients(template: CheckedTemplate, facts: Facts) -> Iterator[str]:
+    try:
+        for number, item in enumerate(facts.outcome.recipients, start=1):
+            yield from _filled(template, replace(facts, group=(item,), number=number))
+    except Exception as error:  # noqa: BLE001 - an expression may raise anything
+        log.warning("(%s) log_recip_templ FAILED: %s: %s", facts.mail.log_id, type(error).__name__, error)
 
 
-def _actions(outcome: Outcome, group: Sequence[RecipientOutcome], originating: bool) -> list[str]:
-    words = [item.disposition.value + _direction(originating, item.verdict.is_local) for item in group]
-    return [*dict.fromkeys(words), *(["Quarantined"] if outcome.quarantine else [])]
+def _filled(template: CheckedTemplate, facts: Facts) -> list[str]:
+    """Each line that is not empty is an entry (B8.07)."""
+    text = template.template.render({name: VARIABLES[name](facts) for name in template.names})
+    return [f"({facts.mail.log_id}) {line.strip()}" for line in text.split("\n") if line.strip()]
 
 
-def _direction(originating: bool, to_local: bool) -> str:
-    if originating:
-        return "Internal" if to_local else "Outbound"
-    return "Inbound" if to_local else "OpenRelay"
-
-
-def _hits(group: Sequence[RecipientOutcome]) -> str:
-    """Lowest and highest score of the recipients as `1.5..3`, one number if they agree, `-` without a spam check."""
-    scores = [item.verdict.score for item in group if item.verdict.score is not None]
-    if not scores:
-        return "-"
-    return "..".join(dict.fromkeys(points_text(score) for score in (min(scores), max(scores))))
-
-
-def _message_id(header: HeaderSection, name: str) -> str | None:
-    text = header.text(name)
-    return text[:_MESSAGE_ID_LIMIT] if text else None
-
-
-def _if_known(label: str, value: str | None) -> list[str]:
-    return [f"{label}: {value}"] if value else []
+def short_entry(facts: Facts) -> str:
+    """The main entry in its short form (B8.02). Written out for its speed; docs/log.md has the same as a template."""
+    mail = facts.mail
+    session = mail.session
+    text = f"{log_facts.action(facts)} {log_facts.category(facts)} {{{','.join(log_facts.actions(facts))}}},"
+    if session.policy_banks:
+        text += f" {'/'.join(session.policy_banks)}"
+    if session.originating:
+        text += " LOCAL"
+    if client := log_facts.client_addr_port(facts):
+        text += f" {client}"
+    if origin := log_facts.origin_addr(facts):
+        text += f" [{origin}]"
+    text += f" {log_facts.sender(facts)} -> {','.join(log_facts.recipients(facts))}"
+    if quarantine := log_facts.quarantine(facts):
+        text += f", quarantine: {quarantine[0]}"
+    if queue_id := log_facts.queue_id(facts):
+        text += f", Queue-ID: {queue_id}"
+    if message_id := log_facts.message_id(facts):
+        text += f", Message-ID: {message_id}"
+    if resent := log_facts.resent_message_id(facts):
+        text += f", Resent-Message-ID: {resent}"
+    text += f", mail_id: {mail.mail_id}, Hits: {log_facts.hits(facts)}, size: {mail.size}"
+    if tag := log_facts.partition_tag(facts):
+        text += f", pt: {tag}"
+    if queued_as := log_facts.queued_as(facts):
+        text += f", queued_as: {'/'.join(queued_as)}"
+    return f"{text}, {facts.milliseconds} ms"

@@ -5,6 +5,8 @@ import socket
 from collections.abc import MutableMapping
 
 LISTEN_FDS_START = 3
+SEND_TIMEOUT = 1.0
+"""Seconds. A service manager that does not read must not stop the supervisor from looking after its workers."""
 
 
 class ServiceManager:
@@ -23,6 +25,7 @@ class ServiceManager:
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         message = "\n".join(f"{name}={value}" for name, value in state.items())
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+            channel.settimeout(SEND_TIMEOUT)
             try:
                 channel.sendto(message.encode(), address)
             except OSError:

@@ -1,11 +1,10 @@
 """What must hold before the daemon takes mail, and what it says about itself at start."""
 
-import grp
 import locale
 import logging
 import os
 import platform
-import pwd
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,8 +12,12 @@ from pathlib import Path
 from mailcordon import __version__
 from mailcordon.config.load import Configuration
 from mailcordon.config.settings import Settings
-from mailcordon.errors import StartupError
+from mailcordon.errors import ConfigError, StartupError
 from mailcordon.log_levels import NOTICE
+from mailcordon.run.account import Account
+from mailcordon.run.log import FileHandler, SyslogHandler
+from mailcordon.run.plugin_files import plugin_problems
+from mailcordon.run.prerequisites import changeable, modules
 
 log = logging.getLogger(__name__)
 
@@ -31,22 +34,18 @@ def become(user: str | None) -> None:
         return
     if user is None:
         raise StartupError("refusing to run as root; name the service account with --user")
-    try:
-        account = pwd.getpwnam(user)
-    except KeyError:
-        raise StartupError(f"--user: there is no account {user!r}") from None
-    os.initgroups(user, account.pw_gid)
-    os.setgid(account.pw_gid)
-    os.setuid(account.pw_uid)
+    account = Account.named(user)
+    os.initgroups(user, account.gid)
+    os.setgid(account.gid)
+    os.setuid(account.uid)
 
 
 def check_files(files: Iterable[Path]) -> None:
     """Refuse a configuration that the daemon itself could change (features 1.16): no break-in may settle there."""
-    if os.geteuid() == 0:
-        return
-    for path in files:
-        if os.access(path, os.W_OK):
-            raise StartupError(f"{path}: is writable by {_user()}; it must belong to root, mode 0640")
+    account = Account.own()
+    problem = None if account.is_root else next(changeable(files, account), None)
+    if problem:
+        raise StartupError(problem)
 
 
 def check_directories(settings: Settings) -> None:
@@ -57,44 +56,62 @@ def check_directories(settings: Settings) -> None:
             with tempfile.NamedTemporaryFile(dir=directory, prefix=".writable-"):
                 pass
         except OSError as error:
-            raise StartupError(f"{name}: {directory} cannot be written by {_user()}: {error.strerror}") from None
+            raise StartupError(
+                f"{name}: {directory} cannot be written by {Account.own().name}: {error.strerror}"
+            ) from None
 
 
-def log_inventory(configuration: Configuration) -> None:
-    """The facts that an administrator wants at the top of the log (features 16.10)."""
+def check_plugins(settings: Settings, *, own_files: bool) -> None:
+    """Load the plugins. Raises ConfigError with everything that is wrong with them."""
+    problems = plugin_problems(settings, Account.own(), own_files=own_files)
+    if problems:
+        raise ConfigError(problems)
+
+
+def log_inventory(configuration: Configuration, *, destination: logging.Handler) -> None:
+    """The facts that an administrator wants at the top of the log, each once (features 16.10).
+
+    The first line has the form by which log parsers know the start of amavisd-new and its version (features 6.02).
+    """
     settings = configuration.settings
+    account = Account.own()
+    log.log(NOTICE, "logging initialized, log level %d, %s", settings.log_level, _name(destination, settings))
     log.log(
         NOTICE,
-        "starting. %s %s at %s, Python %s, LANG=%s, encoding %s",
+        "starting. %s at %s amavisd-new-compatible %s-%s, Python %s, Unicode aware, LANG=%s, encoding %s, pid %d",
+        Path(sys.argv[0]).absolute(),
+        settings.myhostname,
         settings.myproduct_name,
         __version__,
-        settings.myhostname,
         platform.python_version(),
         os.environ.get("LANG", ""),
         locale.getencoding(),
+        os.getpid(),
     )
     log.log(
         NOTICE,
         "user=%s, EUID: %d (%d);  group=%s, EGID: %d (%d)",
-        _user(),
+        account.name,
         os.geteuid(),
         os.getuid(),
-        _group(),
+        account.group_name,
         os.getegid(),
         os.getgid(),
     )
     log.log(NOTICE, "config files read: %s", ", ".join(str(path) for path in configuration.files))
+    if settings.plugins:
+        log.log(NOTICE, "plugins: %s", ", ".join(settings.plugins))
+    for warning in configuration.warnings:
+        log.warning("%s", warning)
+    for name, version in sorted(modules().items()):
+        if version is None:
+            log.warning("Module %s is not installed", name)
+        else:
+            log.info("Module %s %s", name, version)
+    log.info("Internal decoder for .mail")
 
 
-def _user() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
-
-
-def _group() -> str:
-    try:
-        return grp.getgrgid(os.getegid()).gr_name
-    except KeyError:
-        return str(os.getegid())
+def _name(destination: logging.Handler, settings: Settings) -> str:
+    if isinstance(destination, SyslogHandler):
+        return f"syslog: {settings.syslog_ident}.{settings.syslog_facility}"
+    return f"logfile: {settings.logfile}" if isinstance(destination, FileHandler) else "STDERR"

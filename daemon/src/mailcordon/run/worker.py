@@ -1,86 +1,138 @@
 """One worker process: an event loop that takes messages from the shared listening sockets through the pipeline."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
 import socket
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import uvloop
 
+from mailcordon.act.quarantine_file import remove_leftovers
+from mailcordon.config.policy_banks import PolicyBanks
 from mailcordon.config.settings import Settings
-from mailcordon.log_levels import NOTICE
+from mailcordon.config.watched import watch, watched_files
+from mailcordon.log_levels import DETAIL, NOTICE
 from mailcordon.mail.ids import LogIds
 from mailcordon.mail.message import Mail
+from mailcordon.mail.timing import Timing
 from mailcordon.mail.verdict import Outcome
 from mailcordon.pipeline import Pipeline
 from mailcordon.receive.server import MailServer
-from mailcordon.run.main_log import main_entries
+from mailcordon.run.main_log import log_message
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_INTERVAL = 5.0
-"""Seconds between two signs of life to the supervisor."""
+HEARTBEATS = 12
+"""Signs of life within `worker_silence_limit`."""
+YOUNG_OBJECTS = 10_000
+"""New objects that wake the garbage collector up: a message has hundreds, of which next to none need it."""
 ALIVE = b"."
+LEFTOVER_AGE = 3600.0
+"""Seconds after which an unfinished file in the quarantine is nobody's any more; writing one takes a few."""
+WORN_OUT = b"r"
+"""Says that the worker has handled `max_requests` messages and wants to be replaced."""
 
 
-def run(settings: Settings, sockets: Sequence[socket.socket], heartbeat: int, *, is_first: bool) -> None:
+def run(settings: Settings, sockets: Sequence[socket.socket], supervisor: socket.socket, *, is_first: bool) -> None:
     """Serve until SIGTERM, then finish what was begun and return.
 
-    `heartbeat` is a descriptor to write signs of life to; the first one says that the worker takes mail. The first
-    worker of a configuration logs which scanners answer.
+    `supervisor` takes signs of life; the first one says that the worker takes mail. When the supervisor is gone this
+    counts as SIGTERM: nobody could stop or replace the worker any more. The first worker of a configuration logs
+    which scanners answer.
     """
+    gc.set_threshold(YOUNG_OBJECTS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(Worker(settings).serve(sockets, heartbeat, is_first=is_first))
+        runner.run(Worker(settings, supervisor).serve(sockets, is_first=is_first))
 
 
 class Worker:
-    """Connects the server with the pipeline and writes the main log entry of each message."""
+    """Connects the server with the pipeline and has the log told of each message."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._pipeline = Pipeline(settings)
-        self._server = MailServer(settings, self._handle, LogIds(os.getpid()))
+    def __init__(self, settings: Settings, supervisor: socket.socket) -> None:
+        banks = PolicyBanks(settings)
+        self._supervisor = supervisor
+        self._heartbeat_interval = settings.worker_silence_limit / HEARTBEATS
+        self._messages_left = settings.max_requests
+        self._quarantine = settings.QUARANTINEDIR
+        self._files = watched_files(settings)
+        self._pipeline = Pipeline(banks)
+        self._server = MailServer(banks, self._handle, LogIds(os.getpid()))
 
-    async def serve(self, sockets: Sequence[socket.socket], heartbeat: int, *, is_first: bool) -> None:
+    async def serve(self, sockets: Sequence[socket.socket], *, is_first: bool) -> None:
         """Take mail until SIGTERM; returns when the last message is done."""
         stop = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        loop.add_reader(self._supervisor, self._supervisor_gone, stop)
         await self._server.start(sockets)
-        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(self._beat(heartbeat))]
+        tasks: list[asyncio.Task[Any]] = [
+            asyncio.create_task(self._beat()),
+            asyncio.create_task(watch(self._files)),
+        ]
         if is_first:
             # Beside the mail: a scanner that is late must not delay the start (checklist 27).
             tasks.append(asyncio.create_task(self._pipeline.discover()))
+            tasks.append(asyncio.create_task(_tidy_quarantine(self._quarantine)))
         try:
             await stop.wait()
+            self._server.stop_listening()
+            for listener in sockets:
+                # A worker that finishes its messages must not keep a port from a daemon that starts anew.
+                listener.close()
             await self._server.drain()
             await self._pipeline.close()
         finally:
+            loop.remove_reader(self._supervisor)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _handle(self, mail: Mail) -> Outcome:
         started = time.monotonic()
-        inspection, outcome = await self._pipeline.process(mail)
+        if log.isEnabledFor(DETAIL):
+            mail = replace(mail, timing=Timing())
+        try:
+            inspection, outcome = await self._pipeline.process(mail)
+        finally:
+            self._count_message()
         milliseconds = round(1000 * (time.monotonic() - started))
-        for entry in main_entries(
-            mail, inspection.findings, outcome, originating=inspection.originating, milliseconds=milliseconds
-        ):
-            log.log(NOTICE, "%s", entry)
+        log_message(inspection, outcome, milliseconds=milliseconds)
         return outcome
 
-    @staticmethod
-    async def _beat(heartbeat: int) -> None:
+    def _count_message(self) -> None:
+        if self._messages_left:
+            self._messages_left -= 1
+            if not self._messages_left:
+                self._tell(WORN_OUT)
+
+    def _supervisor_gone(self, stop: asyncio.Event) -> None:
+        """The supervisor says nothing, so its end is all that there is to read."""
+        asyncio.get_running_loop().remove_reader(self._supervisor)
+        log.warning("the supervisor is gone, leaving")
+        stop.set()
+
+    async def _beat(self) -> None:
         while True:
-            try:
-                os.write(heartbeat, ALIVE)
-            except BlockingIOError:
-                log.debug("the supervisor is slow to read signs of life")
-            except BrokenPipeError:
-                # The supervisor is gone: nobody could stop or replace this process any more.
-                os.kill(os.getpid(), signal.SIGTERM)
-                return
-            await asyncio.sleep(HEARTBEAT_INTERVAL)
+            self._tell(ALIVE)
+            await asyncio.sleep(self._heartbeat_interval)
+
+    def _tell(self, sign: bytes) -> None:
+        try:
+            self._supervisor.send(sign)
+        except BlockingIOError:
+            log.debug("the supervisor is slow to read signs of life")
+        except ConnectionError:
+            log.debug("nobody reads signs of life")
+
+
+async def _tidy_quarantine(directory: Path) -> None:
+    removed = await asyncio.to_thread(remove_leftovers, directory, older_than=LEFTOVER_AGE)
+    if removed:
+        log.log(NOTICE, "removed %d unfinished quarantine files of processes that are gone", removed)

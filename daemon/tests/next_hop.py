@@ -5,11 +5,13 @@ It unstuffs as Postfix does: a line ends with LF, and a leading dot of a line go
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mailcordon.config.types import NextHop
+from mailcordon.act.courier import Route
+from mailcordon.config.next_hop import DeliveryMethod, NextHop
 
 KEYWORDS = (
     "PIPELINING",
@@ -48,6 +50,8 @@ class Hop:
     connections: int = 0
     port: int = 0
     path: Path | None = None
+    tls: ssl.SSLContext | None = None
+    """With it STARTTLS is offered."""
     wire: bytes = b""
     """What followed the last DATA, as it travelled."""
     _server: asyncio.Server | None = None
@@ -65,6 +69,11 @@ class Hop:
         if self.path:
             return NextHop(protocol="lmtp" if self.lmtp else "smtp", path=str(self.path))
         return NextHop(protocol="lmtp" if self.lmtp else "smtp", host="127.0.0.1", port=self.port)
+
+    @property
+    def route(self) -> Route:
+        """As mail is sent to it."""
+        return Route(DeliveryMethod((self.hop,)))
 
     async def start(self) -> None:
         if self.path:
@@ -84,14 +93,15 @@ class Hop:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._writers.add(writer)
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, EOFError):
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, EOFError, ssl.SSLError):
             await self._talk(reader, writer)
         self._writers.discard(writer)
         writer.transport.abort()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         mail, recipients, xforward = "", list[str](), list[str]()
-        await self._say(writer, self.answers.get("greeting", "220 hop.example ESMTP"))
+        greeting = self.once.pop("greeting", None) or self.answers.get("greeting", "220 hop.example ESMTP")
+        await self._say(writer, greeting)
         while line := (await reader.readline()).decode("utf-8", "surrogateescape").rstrip("\r\n"):
             self.commands.append(line)
             verb = line.partition(" ")[0].upper()
@@ -106,6 +116,8 @@ class Hop:
             elif verb == "XFORWARD":
                 xforward.append(line)
             await self._say(writer, answer)
+            if verb == "STARTTLS" and answer.startswith("220"):
+                await self._start_tls(writer)
             if verb == "QUIT":
                 return
             if answer.startswith("354"):
@@ -118,12 +130,24 @@ class Hop:
                     await self._say(writer, reply or f"250 2.0.0 Ok: queued as Q{len(self.taken)}{number}")
                 mail, recipients, xforward = "", [], []
 
+    async def _start_tls(self, writer: asyncio.StreamWriter) -> None:
+        assert self.tls is not None
+        plain = writer.transport
+        try:
+            await writer.start_tls(self.tls)
+        except AttributeError:
+            # The client hung up in the handshake, and asyncio's writer has lost its transport with that.
+            writer._transport = plain  # type: ignore[attr-defined]
+            raise ConnectionResetError from None
+        self.commands.append("(TLS)")
+
     def _default(self, verb: str, mail: str, recipients: list[str]) -> str:
         match verb:
             case "EHLO" | "LHLO":
                 if self.lmtp != (verb == "LHLO"):
                     return "500 5.5.1 wrong protocol"
-                lines = ("hop.example", *self.keywords)
+                offers_tls = self.tls is not None and "(TLS)" not in self.commands
+                lines = ("hop.example", *self.keywords, *(["STARTTLS"] if offers_tls else []))
                 return "\r\n".join(f"250{'-' if n < len(lines) - 1 else ' '}{text}" for n, text in enumerate(lines))
             case "RCPT" if not mail:
                 return "503 5.5.1 MAIL first"
@@ -133,6 +157,8 @@ class Hop:
                 return "354 go ahead"
             case "HELO" | "MAIL" | "RCPT" | "RSET" | "NOOP" | "XFORWARD":
                 return "250 2.1.0 Ok"
+            case "STARTTLS" if self.tls is not None:
+                return "220 2.0.0 Ready to start TLS"
             case "QUIT":
                 return "221 2.0.0 Bye"
             case _:

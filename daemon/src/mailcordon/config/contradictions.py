@@ -1,0 +1,105 @@
+"""Settings that are good one by one and cannot be meant together: refused, as a value that is wrong by itself is."""
+
+import ssl
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from pathlib import Path
+
+from mailcordon.config.message_settings import MessageSettings
+from mailcordon.config.next_hop import CLIENTS_OWN, DeliveryMethod
+from mailcordon.config.regimes import constant, named_in, regimes
+from mailcordon.config.settings import Settings
+
+_Problem = tuple[tuple[str, ...], str]
+"""The settings that do not go together, the one to blame first, and why."""
+
+
+def contradictions(settings: Settings) -> Iterator[str]:
+    """One line `KEY: why` for each contradiction in the settings and their policy banks."""
+    yield from _paths(settings)
+    yield from _verification(settings)
+    yield from _authorities(settings)
+    for bank, effective in regimes(settings):
+        for rule in _RULES:
+            for names, why in rule(effective, settings):
+                key = named_in(settings, bank, names)
+                if key:
+                    yield f"{key}: {why}"
+
+
+def _paths(settings: Settings) -> Iterator[str]:
+    for name in ("MYHOME", "TEMPBASE", "QUARANTINEDIR", "logfile"):
+        path = Path(getattr(settings, name))
+        if path.parts and not path.is_absolute():
+            yield f"{name}: {str(path)!r} is not an absolute path"
+        elif name in ("TEMPBASE", "QUARANTINEDIR") and path.exists() and not path.is_dir():
+            yield f"{name}: {path} is not a directory"
+
+
+def _verification(settings: Settings) -> Iterator[str]:
+    if all(effective.tls_security_level_out == "none" for _, effective in regimes(settings)):
+        verifying = [bank for bank, effective in regimes(settings) if effective.tls_verify_out]
+        if verifying:
+            key = named_in(settings, verifying[0], ("tls_verify_out",))
+            yield f'{key}: there is no certificate to verify while tls_security_level_out is "none"'
+
+
+def _authorities(settings: Settings) -> Iterator[str]:
+    if not settings.tls_ca_file_out:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(settings.tls_ca_file_out)
+    except ssl.SSLError:
+        yield f"tls_ca_file_out: {settings.tls_ca_file_out}: holds no certificate in PEM form"
+    except OSError as error:
+        yield f"tls_ca_file_out: {settings.tls_ca_file_out}: cannot be read: {error.strerror}"
+
+
+def _cutoff(effective: MessageSettings, _settings: Settings) -> Iterator[_Problem]:
+    cutoff, kill = constant(effective.spam_quarantine_cutoff_level), constant(effective.spam_kill_level)
+    if cutoff is not None and kill is not None and cutoff <= kill and effective.spam_quarantine_method:
+        yield (
+            ("spam_quarantine_cutoff_level", "spam_kill_level"),
+            f"at {cutoff:g} no spam would be kept, as it begins at spam_kill_level, {kill:g}; "
+            'to keep none set spam_quarantine_method = ""',
+        )
+
+
+def _hidden_tls(effective: MessageSettings, _settings: Settings) -> Iterator[_Problem]:
+    if effective.tls_security_level_in == "encrypt" and "STARTTLS" in effective.smtpd_discard_ehlo_keywords:
+        yield (
+            ("smtpd_discard_ehlo_keywords", "tls_security_level_in"),
+            'STARTTLS is hidden from clients while tls_security_level_in = "encrypt" asks them for it',
+        )
+
+
+def _loops(effective: MessageSettings, settings: Settings) -> Iterator[_Problem]:
+    for name in ("forward_method", "notify_method"):
+        port = next(_own_ports(getattr(effective, name), settings), None)
+        if port is not None:
+            yield (
+                (name,),
+                f"goes to port {port}, where this daemon listens (inet_socket_port): the mail would come back for ever",
+            )
+
+
+def _own_ports(method: DeliveryMethod, settings: Settings) -> Iterator[int]:
+    """The daemon's own ports that mail would be sent to."""
+    for hop in method.hops:
+        if hop.port in settings.inet_socket_port and _is_own(hop.host, settings.inet_socket_bind):
+            yield hop.port
+        elif hop.host == CLIENTS_OWN and hop.port is None:
+            yield from (port + 1 for port in settings.inet_socket_port if port + 1 in settings.inet_socket_port)
+
+
+def _is_own(host: str | None, bind: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        address, own = ip_address(host or ""), ip_address(bind)
+    except ValueError:
+        return False
+    return address == own or (own.is_unspecified and address.is_loopback)
+
+
+_RULES: tuple[Callable[[MessageSettings, Settings], Iterator[_Problem]], ...] = (_cutoff, _hidden_tls, _loops)

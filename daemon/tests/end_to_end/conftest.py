@@ -1,0 +1,34 @@
+"""A daemon with a next hop for each test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from servers import Clamd
+
+from .daemon import Daemon, NextHop
+
+
+@pytest.fixture
+def token() -> str:
+    """What tells a message of this test from all others."""
+    return uuid4().hex
+
+
+@pytest.fixture
+def next_hop(tmp_path: Path) -> Iterator[NextHop]:
+    """Takes everything."""
+    hop = NextHop(tmp_path / "delivered")
+    hop.start()
+    yield hop
+    hop.stop()
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, clamd: Clamd, next_hop: NextHop) -> Iterator[Daemon]:
+    """Not started yet, so that the test may configure it."""
+    running = Daemon(tmp_path / "daemon", clamd.path, next_hop)
+    yield running
+    running.stop()
