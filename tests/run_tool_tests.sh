@@ -7,8 +7,8 @@ PATH="$PWD/.venv/bin:$PATH:/usr/sbin"
 fail() { printf 'run_tool_tests: %s\n' "$*" >&2; exit 1; }
 
 command -v pytest >/dev/null || fail "there is no pytest: run 'make tools' first"
-for program in postfix postconf clamconf; do
-    command -v "$program" >/dev/null || fail "there is no $program: install the packages postfix and clamav-daemon"
+for program in postfix postconf clamconf clamd sigtool; do
+    command -v "$program" >/dev/null || fail "there is no $program: install the packages postfix, clamav and clamav-daemon"
 done
 [ "$(id -u)" -eq 0 ] || fail "'postfix check' needs root"
 

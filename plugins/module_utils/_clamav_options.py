@@ -5,15 +5,22 @@
 
 """The options of clamd.conf and freshclam.conf as data (ClamAV 1.0 to 1.4; clamd.conf(5), freshclam.conf(5)).
 
-The order in the tables is the order in the rendered file.
+The order in the tables is the order in the rendered file. A test compares the tables with what the installed clamconf
+generates.
 """
 
 from __future__ import annotations
 
 BOOL = "bool"
 NUMBER = "number"
+SECONDS = "seconds"
+MILLISECONDS = "milliseconds"
+PORT = "port"
 SIZE = "size"
 TEXT = "text"
+PATH = "path"
+MODE = "mode"
+PROGRAM = "program"
 
 
 class Option(object):
@@ -35,39 +42,63 @@ def _table(*groups):
 
 _BOOL = Option(BOOL)
 _NUMBER = Option(NUMBER)
+_SECONDS = Option(SECONDS)
+_MILLISECONDS = Option(MILLISECONDS)
+_PORT = Option(PORT)
 _SIZE = Option(SIZE)
 _TEXT = Option(TEXT)
 _TEXTS = Option(TEXT, repeatable=True)
+_PATH = Option(PATH)
+_PATHS = Option(PATH, repeatable=True)
+_MODE = Option(MODE)
+_PROGRAM = Option(PROGRAM)
+# clamd and freshclam stop at any other word, and clamconf does not tell.
+_FACILITY = Option(
+    TEXT,
+    choices=tuple(
+        "LOG_" + name
+        for name in (
+            "AUTH AUTHPRIV CRON DAEMON FTP KERN LPR MAIL NEWS SYSLOG USER UUCP"
+            " LOCAL0 LOCAL1 LOCAL2 LOCAL3 LOCAL4 LOCAL5 LOCAL6 LOCAL7"
+        ).split()
+    ),
+)
 
 CLAMD = _table(
-    (_TEXT, "User LocalSocket LocalSocketGroup LocalSocketMode"),
+    (_TEXT, "User"),
+    (_PATH, "LocalSocket"),
+    (_TEXT, "LocalSocketGroup"),
+    (_MODE, "LocalSocketMode"),
     (_BOOL, "FixStaleSocket"),
-    (_NUMBER, "TCPSocket"),
+    (_PORT, "TCPSocket"),
     (_TEXTS, "TCPAddr"),
-    (_TEXT, "PidFile TemporaryDirectory DatabaseDirectory"),
+    (_PATH, "PidFile TemporaryDirectory DatabaseDirectory"),
     (_BOOL, "OfficialDatabaseOnly"),
     (_NUMBER, "FailIfCvdOlderThan"),
     (_BOOL, "Foreground Debug LeaveTemporaryFiles GenerateMetadataJson ExitOnOOM AllowAllMatchScan"),
-    (_TEXT, "LogFile"),
+    (_PATH, "LogFile"),
     (_BOOL, "LogFileUnlock"),
     (_SIZE, "LogFileMaxSize"),
     (_BOOL, "LogTime LogClean LogSyslog"),
-    (_TEXT, "LogFacility"),
+    (_FACILITY, "LogFacility"),
     (_BOOL, "LogVerbose LogRotate ExtendedDetectionInfo PreludeEnable"),
     (_TEXT, "PreludeAnalyzerName"),
     (_NUMBER, "MaxConnectionQueueLength"),
     (_SIZE, "StreamMaxLength"),
-    (_NUMBER, "StreamMinPort StreamMaxPort MaxThreads ReadTimeout CommandReadTimeout SendBufTimeout MaxQueue"),
-    (_NUMBER, "IdleTimeout SelfCheck"),
+    (_NUMBER, "MaxThreads"),
+    (_SECONDS, "ReadTimeout CommandReadTimeout"),
+    (_MILLISECONDS, "SendBufTimeout"),
+    (_NUMBER, "MaxQueue"),
+    (_SECONDS, "IdleTimeout SelfCheck"),
     (_BOOL, "ConcurrentDatabaseReload DisableCache"),
     (_NUMBER, "CacheSize"),
     (_TEXTS, "ExcludePath"),
     (_NUMBER, "MaxDirectoryRecursion"),
     (_BOOL, "FollowDirectorySymlinks FollowFileSymlinks CrossFilesystems"),
-    (_TEXT, "VirusEvent"),
+    (_PROGRAM, "VirusEvent"),
     (_BOOL, "Bytecode"),
     (Option(TEXT, choices=("TrustSigned", "Paranoid")), "BytecodeSecurity"),
-    (_NUMBER, "BytecodeTimeout"),
+    (_MILLISECONDS, "BytecodeTimeout"),
     (_BOOL, "BytecodeUnsigned"),
     (Option(TEXT, choices=("Auto", "ForceJIT", "ForceInterpreter", "Test")), "BytecodeMode"),
     (_BOOL, "DetectPUA"),
@@ -81,28 +112,31 @@ CLAMD = _table(
     (_BOOL, "AlertBrokenExecutables AlertBrokenMedia AlertEncrypted AlertEncryptedArchive AlertEncryptedDoc"),
     (_BOOL, "AlertOLE2Macros AlertExceedsMax AlertPhishingSSLMismatch AlertPhishingCloak AlertPartitionIntersection"),
     (_BOOL, "DisableCertCheck ForceToDisk"),
-    (_NUMBER, "MaxScanTime"),
+    (_MILLISECONDS, "MaxScanTime"),
     (_SIZE, "MaxScanSize MaxFileSize"),
     (_NUMBER, "MaxRecursion MaxFiles"),
     (_SIZE, "MaxEmbeddedPE MaxHTMLNormalize MaxHTMLNoTags MaxScriptNormalize MaxZipTypeRcg"),
     (_NUMBER, "MaxPartitions MaxIconsPE MaxRecHWP3 PCREMatchLimit PCRERecMatchLimit"),
     (_SIZE, "PCREMaxFileSize"),
-    (_TEXTS, "OnAccessMountPath OnAccessIncludePath OnAccessExcludePath"),
+    (_PATHS, "OnAccessMountPath OnAccessIncludePath OnAccessExcludePath"),
     (_BOOL, "OnAccessExcludeRootUID"),
     (Option(NUMBER, repeatable=True), "OnAccessExcludeUID"),
     (_TEXTS, "OnAccessExcludeUname"),
     (_SIZE, "OnAccessMaxFileSize"),
     (_BOOL, "OnAccessDisableDDD OnAccessPrevention OnAccessExtraScanning OnAccessDenyOnError"),
-    (_NUMBER, "OnAccessCurlTimeout OnAccessMaxThreads OnAccessRetryAttempts"),
+    (_MILLISECONDS, "OnAccessCurlTimeout"),
+    (_NUMBER, "OnAccessMaxThreads OnAccessRetryAttempts"),
 )
 
 FRESHCLAM = _table(
-    (_TEXT, "DatabaseDirectory DatabaseOwner PidFile"),
+    (_PATH, "DatabaseDirectory"),
+    (_TEXT, "DatabaseOwner"),
+    (_PATH, "PidFile"),
     (_BOOL, "Foreground Debug"),
-    (_TEXT, "UpdateLogFile"),
+    (_PATH, "UpdateLogFile"),
     (_SIZE, "LogFileMaxSize"),
     (_BOOL, "LogTime LogSyslog"),
-    (_TEXT, "LogFacility"),
+    (_FACILITY, "LogFacility"),
     (_BOOL, "LogVerbose LogRotate"),
     (_NUMBER, "Checks"),
     (_TEXT, "DNSDatabaseInfo"),
@@ -110,49 +144,75 @@ FRESHCLAM = _table(
     (_NUMBER, "MaxAttempts"),
     (_BOOL, "ScriptedUpdates TestDatabases CompressLocalDatabase Bytecode"),
     (_TEXT, "HTTPProxyServer"),
-    (_NUMBER, "HTTPProxyPort"),
+    (_PORT, "HTTPProxyPort"),
     (_TEXT, "HTTPProxyUsername HTTPProxyPassword HTTPUserAgent LocalIPAddress"),
-    (_NUMBER, "ConnectTimeout ReceiveTimeout"),
-    (_TEXT, "NotifyClamd OnUpdateExecute OnErrorExecute OnOutdatedExecute"),
+    (_SECONDS, "ConnectTimeout ReceiveTimeout"),
+    (_PATH, "NotifyClamd"),
+    (_TEXT, "OnUpdateExecute OnErrorExecute OnOutdatedExecute"),
 )
 
 TABLES = {"clamd": CLAMD, "freshclam": FRESHCLAM}
 
-# Names that older releases knew and what to write today (features 18.05, 2.15, 2.49, 2.61 to 2.77).
-_REMOVED = {
-    "ArchiveMaxFileSize": "use MaxFileSize",
-    "ArchiveMaxScanSize": "use MaxScanSize",
-    "ArchiveMaxRecursion": "use MaxRecursion",
-    "ArchiveMaxFiles": "use MaxFiles",
-    "ArchiveMaxCompressionRatio": "removed from ClamAV; MaxScanSize, MaxScanTime and MaxFiles stop archive bombs",
-    "ArchiveLimitMemoryUsage": "removed from ClamAV without a successor",
-    "ArchiveBlockEncrypted": "use AlertEncryptedArchive",
-    "ArchiveBlockMax": "use AlertExceedsMax",
-    "BlockMax": "use AlertExceedsMax",
-    "DetectBrokenExecutables": "use AlertBrokenExecutables",
-    "AlgorithmicDetection": "use HeuristicAlerts",
-    "PhishingAlwaysBlockSSLMismatch": "use AlertPhishingSSLMismatch",
-    "PhishingAlwaysBlockCloak": "use AlertPhishingCloak",
-    "PhishingRestrictedScan": "removed from ClamAV; PhishingScanURLs switches the check",
-    "PartitionIntersection": "use AlertPartitionIntersection",
-    "OLE2BlockMacros": "use AlertOLE2Macros",
-    "MailMaxRecursion": "use MaxRecursion",
-    "MailFollowURLs": "removed from ClamAV without a successor",
-    "TimeLimit": "use MaxScanTime",
-    "ScanRAR": "removed from ClamAV; ScanArchive covers RAR",
-    "ScanOnAccess": "removed from clamd; clamonacc and the OnAccess options do this",
-    "DisableDefaultScanOptions": "removed from ClamAV without a successor",
-    "AllowSupplementaryGroups": "removed from ClamAV; supplementary groups are always used",
-    "SafeBrowsing": "removed from ClamAV; the service behind it has ended",
-    "ClamukoScanOnAccess": "removed from clamd; clamonacc and the OnAccess options do this",
-    "ClamukoScanOnOpen": "removed from clamd; clamonacc decides this itself",
-    "ClamukoScanOnClose": "removed from clamd; clamonacc decides this itself",
-    "ClamukoScanOnExec": "removed from clamd; clamonacc decides this itself",
-    "ClamukoIncludePath": "use OnAccessIncludePath",
-    "ClamukoExcludePath": "use OnAccessExcludePath",
-    "ClamukoExcludeUID": "use OnAccessExcludeUID",
-    "ClamukoMaxFileSize": "use OnAccessMaxFileSize",
-    "ClamukoScannerCount": "use OnAccessMaxThreads",
+# Names that older releases of clamd knew, and today's for the same thing (features 2.63, 2.70 to 2.77, 18.05).
+RENAMED = {
+    "clamd": {
+        "DataDirectory": "DatabaseDirectory",
+        "ThreadTimeout": "ReadTimeout",
+        "ArchiveMaxFileSize": "MaxFileSize",
+        "ArchiveMaxScanSize": "MaxScanSize",
+        "ArchiveMaxRecursion": "MaxRecursion",
+        "MailMaxRecursion": "MaxRecursion",
+        "ArchiveMaxFiles": "MaxFiles",
+        "ArchiveBlockEncrypted": "AlertEncryptedArchive",
+        "ArchiveBlockMax": "AlertExceedsMax",
+        "BlockMax": "AlertExceedsMax",
+        "DetectBrokenExecutables": "AlertBrokenExecutables",
+        "AlgorithmicDetection": "HeuristicAlerts",
+        "PhishingAlwaysBlockSSLMismatch": "AlertPhishingSSLMismatch",
+        "PhishingAlwaysBlockCloak": "AlertPhishingCloak",
+        "PartitionIntersection": "AlertPartitionIntersection",
+        "OLE2BlockMacros": "AlertOLE2Macros",
+        "ClamukoIncludePath": "OnAccessIncludePath",
+        "ClamukoExcludePath": "OnAccessExcludePath",
+        "ClamukoExcludeUID": "OnAccessExcludeUID",
+        "ClamukoMaxFileSize": "OnAccessMaxFileSize",
+        "ClamukoScannerCount": "OnAccessMaxThreads",
+    },
+    "freshclam": {},
 }
-# In each file "Example" is the line that keeps the program from starting (features 2.06, 2.31).
-REMOVED = dict(_REMOVED, Example="it is never written; with it the program does not start")
+
+_CLAMONACC = "removed from clamd; the program clamonacc does this, set up by the OnAccess options"
+_STREAM_PORTS = "the STREAM command that it served is gone; INSTREAM and FILDES need no ports of their own"
+_STATISTICS = "removed from ClamAV; the service that took the statistics has ended"
+
+# Names that older releases knew and that have no successor (features 2.15, 2.49, 2.58, 2.61, 2.66, 2.69, 2.73, 2.74, 18.05).
+REMOVED = {
+    # In each file the line that keeps the program from starting (features 2.06, 2.31).
+    "Example": "it is never written; with it the program does not start",
+    "AllowSupplementaryGroups": "removed from ClamAV; supplementary groups are always used",
+    "ArchiveLimitMemoryUsage": "removed from ClamAV; MaxScanSize and MaxFileSize limit what unpacking may take",
+    "ArchiveMaxCompressionRatio": "removed from ClamAV; MaxScanSize, MaxFileSize, MaxFiles and MaxScanTime stop archive bombs,"
+    " and AlertExceedsMax reports them",
+    "DisableDefaultScanOptions": "removed from ClamAV; each Scan option can be switched off by itself",
+    "MailFollowURLs": "removed from ClamAV, which fetches nothing that a mail links to",
+    "ScanRAR": "removed from ClamAV; ScanArchive covers RAR",
+    "StreamMinPort": _STREAM_PORTS,
+    "StreamMaxPort": _STREAM_PORTS,
+    "StreamSaveToDisk": "removed from ClamAV; streams are always kept in TemporaryDirectory",
+    "PhishingRestrictedScan": "removed from ClamAV; PhishingScanURLs switches the check",
+    "TimeLimit": "removed from ClamAV; use MaxScanTime, in milliseconds",
+    "ScanOnAccess": _CLAMONACC,
+    "ClamukoScanOnAccess": _CLAMONACC,
+    "ClamukoScanOnOpen": _CLAMONACC,
+    "ClamukoScanOnClose": _CLAMONACC,
+    "ClamukoScanOnExec": _CLAMONACC,
+    "ClamukoScanArchive": _CLAMONACC,
+    "SafeBrowsing": "removed from ClamAV; the service behind it has ended",
+    "StatsEnabled": _STATISTICS,
+    "StatsPEDisabled": _STATISTICS,
+    "StatsHostID": _STATISTICS,
+    "StatsTimeout": _STATISTICS,
+    "SubmitDetectionStats": _STATISTICS,
+    "DetectionStatsCountry": _STATISTICS,
+    "DetectionStatsHostID": _STATISTICS,
+}

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 
 from ansible_collections.mailcordon.gateway.plugins.module_utils._errors import GatewayError
@@ -24,6 +25,38 @@ def read_text(path):
         raise GatewayError("%s is not UTF-8 text; move it away or repair it" % path)
     except OSError as error:
         raise GatewayError("cannot read %s: %s" % (path, error.strerror))
+
+
+def read_every_byte(path):
+    """The text of a file, or None when there is none; bytes that are no UTF-8 are kept as surrogates.
+
+    For files of others in which only one line is ours. Raises GatewayError when the file cannot be read.
+    """
+    try:
+        with open(path, "r", encoding="utf-8", errors="surrogateescape", newline="") as handle:
+            return handle.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise GatewayError("cannot read %s: %s" % (path, error.strerror))
+
+
+def printable(text):
+    """The text for a diff: what is no UTF-8 becomes a replacement character."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def special_files(directory, names):
+    """The names that are neither files nor directories, such as sockets: a copy (shutil.copytree) cannot have them."""
+    skipped = []
+    for name in names:
+        try:
+            mode = os.stat(os.path.join(directory, name)).st_mode
+        except OSError:
+            continue
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            skipped.append(name)
+    return skipped
 
 
 def text_diff(path, before, after):
@@ -57,7 +90,8 @@ def replace_file(module, path, before, after, new_file_mode=None, mask=None):
             _write(module, path, after)
             if before is None and new_file_mode is not None:
                 os.chmod(path, new_file_mode)
-    if after is not None:
+    # Only of modules that take owner, group and mode of the file; "mode" may mean something else elsewhere.
+    if after is not None and "owner" in module.params:
         attributes = module.load_file_common_arguments(module.params, path=path)
         attribute_diff = {}
         result["changed"] = module.set_fs_attributes_if_different(attributes, result["changed"], attribute_diff)
@@ -79,7 +113,8 @@ def _write(module, path, text):
     if not os.path.isdir(directory):
         raise GatewayError("cannot write %s: the directory %s does not exist" % (path, directory))
     handle, temporary = tempfile.mkstemp(dir=module.tmpdir)
-    with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+    # Texts that were read with every byte kept are written so too.
+    with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
         stream.write(text)
     # A new file is nobody else's until its final mode is set: it may hold a password.
     umask = os.umask(0o077)

@@ -11,19 +11,18 @@ working. So postconf and "postfix check" read the copy first, and only a file th
 
 from __future__ import annotations
 
-import errno
 import os
-import pty
 import re
 import shutil
-import stat
-import subprocess
 import tempfile
 
+from ansible_collections.mailcordon.gateway.plugins.module_utils._commands import run_limited
 from ansible_collections.mailcordon.gateway.plugins.module_utils._errors import GatewayError, one_line
-from ansible_collections.mailcordon.gateway.plugins.module_utils._files import read_text, replace_file
+from ansible_collections.mailcordon.gateway.plugins.module_utils._files import read_text, replace_file, special_files
 
 _PREFIX = re.compile(r"\A\S*?(?:postfix|postconf|post-install)\S*: ")
+# Seconds; "postfix check" takes well under one
+_LIMIT = 120
 _SEARCH = ["/usr/sbin", "/usr/local/sbin", "/sbin"]
 
 
@@ -46,8 +45,9 @@ class PostfixFile(object):
     def change(self, after, inspect=None):
         """Bring the file to the text after, when Postfix accepts it. Returns the keys of a module's result.
 
-        inspect(ask), where ask(arguments) is the output of postconf on the copy, returns further problems. In check
-        mode nothing is written, and on a host without Postfix nothing is tried.
+        inspect(ask, warnings), where ask(arguments) is the output of postconf on the copy, returns further problems;
+        warnings are those of postconf. In check mode nothing is written, and on a host without Postfix nothing is
+        tried.
         """
         warnings = []
         if self.before is None and not after:
@@ -64,7 +64,7 @@ class PostfixFile(object):
         directory = tempfile.mkdtemp(dir=self.module.tmpdir)
         try:
             copy = os.path.join(directory, "postfix")
-            shutil.copytree(self.config_dir, copy, ignore=_special_files, ignore_dangling_symlinks=True)
+            shutil.copytree(self.config_dir, copy, ignore=special_files, ignore_dangling_symlinks=True)
             with open(os.path.join(copy, self.name), "w", encoding="utf-8", newline="") as handle:
                 handle.write(after)
             problems, warnings = self._ask_postfix(copy, inspect)
@@ -89,7 +89,7 @@ class PostfixFile(object):
                 warning = line[len("warning: "):]
                 if line.startswith("warning: ") and warning not in warnings:
                     warnings.append(warning)
-        problems = inspect(lambda arguments: self._output(["-c", copy] + arguments)) if inspect else []
+        problems = inspect(lambda arguments: self._output(["-c", copy] + arguments), warnings) if inspect else []
         # "postfix check" makes directories that are missing, which check mode must not do.
         if not problems and not self.module.check_mode:
             code, output = _run([self.postfix, "-c", copy, "check"])
@@ -105,19 +105,6 @@ class PostfixFile(object):
         return one_line(problems).replace(copy, self.config_dir)
 
 
-def _special_files(directory, names):
-    """The names that are neither files nor directories, such as sockets: a copy cannot have them."""
-    skipped = []
-    for name in names:
-        try:
-            mode = os.stat(os.path.join(directory, name)).st_mode
-        except OSError:
-            continue
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            skipped.append(name)
-    return skipped
-
-
 def _complaints(output):
     lines = [_PREFIX.sub("", line.strip()) for line in output.splitlines() if line.strip()]
     serious = [line for line in lines if re.match(r"(fatal|error|panic): ", line)]
@@ -130,28 +117,6 @@ def _complaints(output):
 
 
 def _run(command):
-    """Run a command of Postfix. Returns (exit code, output and errors).
-
-    On a terminal: elsewhere the commands of Postfix tell their errors to the mail log only.
-    """
-    master, slave = pty.openpty()
+    # A MAIL_CONFIG of the caller would lead away from the copy
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MAIL_")}
-    environment["LC_ALL"] = "C"
-    try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, env=environment)
-    finally:
-        os.close(slave)
-    output = b""
-    try:
-        while True:
-            chunk = os.read(master, 65536)
-            if not chunk:
-                break
-            output += chunk
-    except OSError as error:
-        # Linux answers EIO when the last process has closed its end.
-        if error.errno != errno.EIO:
-            raise
-    finally:
-        os.close(master)
-    return process.wait(), output.decode("utf-8", "replace").replace("\r\n", "\n")
+    return run_limited(command, _LIMIT, dict(environment, LC_ALL="C"), terminal=True)

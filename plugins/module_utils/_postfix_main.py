@@ -13,8 +13,7 @@ from ansible_collections.mailcordon.gateway.plugins.module_utils._errors import 
 from ansible_collections.mailcordon.gateway.plugins.module_utils._postfix_lines import Block, join, split, word
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*\Z")
-_TIME_DEFAULT = re.compile(r"[0-9]+[smhdw]\Z")
-_TIME = re.compile(r"[0-9]+[smhdw]?\Z")
+_MEMBER = re.compile(r"[^\s,{}]+\Z")
 
 
 def parse(text):
@@ -45,6 +44,32 @@ def normalise(parameters):
     return wanted
 
 
+def with_members(text, members, present):
+    """The parameters that must change so that each list has its members, or has them no longer.
+
+    members maps names to lists of words. The list starts from what the file says, not from Postfix's default; one that
+    is left empty is removed (None). Raises GatewayError for members that are not one word, and for values with braces.
+    """
+    values = parse(text)
+    problems = []
+    wanted = {}
+    for name, words in members.items():
+        words = [word(item) for item in (words if isinstance(words, (list, tuple)) else [words])]
+        problems.extend("%s: %r is not one word" % (name, item) for item in words if not _MEMBER.match(item))
+        value = values.get(name, "")
+        if not _NAME.match(str(name)):
+            problems.append("%r is no name of a parameter" % (name,))
+        elif "{" in value:
+            problems.append("%s = %s: has braces, set it as a whole" % (name, value))
+        there = value.replace(",", " ").split()
+        kept = there + [item for item in words if item not in there] if present else [i for i in there if i not in words]
+        if kept != there:
+            wanted[name] = ", ".join(kept) or None
+    if problems:
+        raise GatewayError(one_line(problems))
+    return wanted
+
+
 def changes(text, wanted):
     """The names whose value differs from the wanted one, in the order of the task."""
     present = parse(text)
@@ -69,21 +94,6 @@ def apply(text, wanted):
                 block.replace([])
                 block.text = None
     return join(blocks)
-
-
-def wrong_times(wanted, defaults):
-    """Problems with values of parameters that are times, which Postfix itself only finds when a service starts.
-
-    defaults maps the names to the built-in defaults; a default such as 30s says that the parameter is a time.
-    """
-    return [
-        "%s = %s: must be a time such as %s" % (name, value, defaults[name])
-        for name, value in wanted.items()
-        if value is not None
-        and _TIME_DEFAULT.match(defaults.get(name, ""))
-        and "$" not in value
-        and not _TIME.match(value)
-    ]
 
 
 def _assignment(block):

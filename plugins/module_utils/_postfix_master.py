@@ -50,6 +50,33 @@ class Service(object):
         return lines
 
 
+class Change(object):
+    """What a task says about one service. None, for a column, the command or an option, is nothing said."""
+
+    def __init__(self, key, fields, command, options):
+        self.key = key
+        self.fields = fields
+        self.command = command
+        self.options = options
+
+    def whole(self):
+        """The service that is there when nothing was before."""
+        fields = tuple("-" if value is None else value for value in self.fields)
+        options = {name: value for name, value in self.options.items() if value is not None}
+        return Service(self.key[0], self.key[1], fields, self.command, options)
+
+    def onto(self, service):
+        """The service with what the task says in place of its own; an option that is None goes."""
+        fields = tuple(old if new is None else new for old, new in zip(service.fields, self.fields))
+        options = dict(service.options, **self.options)
+        options = {name: value for name, value in options.items() if value is not None}
+        return Service(service.name, service.kind, fields, self.command or service.command, options)
+
+    def sets_something(self):
+        """Whether more is asked for than that some options are not there."""
+        return any(value is not None for value in list(self.fields) + list(self.options.values()))
+
+
 def parse(text):
     """The services of a file by (name, type)."""
     services = [_parse_service(block.text) for block in split(text) if block.text is not None]
@@ -57,9 +84,13 @@ def parse(text):
 
 
 def normalise(entries):
-    """The services of a task. Returns (present, absent): Service objects and keys. Raises GatewayError."""
+    """The services of a task. Returns (present, merged, absent). Raises GatewayError.
+
+    present are Service objects as they shall be, merged Change objects, absent keys.
+    """
     problems = []
     present = []
+    merged = []
     absent = []
     seen = set()
     for entry in entries:
@@ -70,27 +101,49 @@ def normalise(entries):
         seen.add(key)
         if not entry["service"] or re.search(r"[\s#]", entry["service"]):
             problems.append("%s: the name must be one word" % label)
-        elif entry["state"] == "absent":
+            continue
+        change, wrong = _from_entry(entry)
+        if entry["state"] == "absent":
             absent.append(key)
+            continue
+        if entry.get("options_mode") == "merge":
+            merged.append(change)
         else:
-            service, wrong = _from_entry(entry)
-            present.append(service)
-            problems.extend("%s: %s" % (label, problem) for problem in wrong)
+            if not change.command:
+                wrong.append("needs a command, such as smtpd")
+            present.append(change.whole())
+        problems.extend("%s: %s" % (label, problem) for problem in wrong)
     if problems:
         raise GatewayError(one_line(problems))
-    return present, absent
+    return present, merged, absent
 
 
-def apply(text, present, absent):
-    """The text with the services as wanted. Comments, other services and equal ones keep their lines."""
+def apply(text, present, merged, absent):
+    """The text with the services as wanted. Comments, other services and equal ones keep their lines.
+
+    Raises GatewayError when something is to be merged into a service that is not there.
+    """
     blocks = split(text)
+    present = list(present)
+    problems = []
+    for change in merged:
+        own = _blocks_of(blocks, change.key)
+        if own:
+            # Of several lines for one service the last counts, as in Postfix.
+            present.append(change.onto(_parse_service(own[-1].text)))
+        elif change.command:
+            present.append(change.whole())
+        elif change.sets_something():
+            problems.append("%s/%s: there is no such service to merge options into" % change.key)
+    if problems:
+        raise GatewayError(one_line(problems))
     for service in present:
         own = _blocks_of(blocks, service.key)
         if not own:
             blocks.append(Block(service.lines()))
-        elif _parse_service(own[0].text).meaning() != service.meaning():
-            own[0].replace(service.lines())
-        for block in own[1:]:
+        elif _parse_service(own[-1].text).meaning() != service.meaning():
+            own[-1].replace(service.lines())
+        for block in own[:-1]:
             block.replace([])
     for key in absent:
         for block in _blocks_of(blocks, key):
@@ -159,19 +212,16 @@ def _from_entry(entry):
     problems = []
     fields = []
     for name in _FIELDS:
-        value = word(entry[name])
-        if name in FLAG_FIELDS:
-            value = _FLAGS.get(value.lower())
-        elif not _PATTERNS[name].match(value):
-            value = None
-        if value is None:
-            expected = "y, n or -" if name in FLAG_FIELDS else "a number or -"
-            problems.append("%s must be %s, not %r" % (name, expected, entry[name]))
+        value = entry[name]
+        if value is not None:
+            value = word(value)
+            value = _FLAGS.get(value.lower()) if name in FLAG_FIELDS else _PATTERNS[name].match(value) and value
+            if value is None:
+                expected = "y, n or -" if name in FLAG_FIELDS else "a number or -"
+                problems.append("%s must be %s, not %r" % (name, expected, entry[name]))
         fields.append(value)
     command = word(entry["command"] or "")
-    if not command:
-        problems.append("needs a command, such as smtpd")
-    elif " -o" in command:
+    if " -o" in command:
         problems.append("put -o settings into options, not into the command")
     port = entry["service"].rpartition(":")[2]
     if entry["type"] == "inet" and port.isdigit() and not 0 < int(port) < 65536:
@@ -186,6 +236,6 @@ def _from_entry(entry):
             problems.append("%s: braces must be balanced, not as in %r" % (name, value))
         elif isinstance(value, (list, tuple)):
             options[name] = ",".join(word(item) for item in value)
-        elif value is not None:
-            options[name] = word(value)
-    return Service(entry["service"], entry["type"], tuple(fields), command, options), problems
+        else:
+            options[name] = None if value is None else word(value)
+    return Change((entry["service"], entry["type"]), tuple(fields), command, options), problems

@@ -126,6 +126,16 @@ def complete(directory, digest_value):
         return False
 
 
+def superseded(dest, target, keep):
+    """The wheelhouses for a target beyond the newest `keep`, oldest first. Nothing else in the directory counts."""
+    pattern = re.compile(r".+-[0-9a-f]{8}-%s\Z" % re.escape(target))
+    found = []
+    for name in os.listdir(dest):
+        if pattern.match(name) and os.path.isfile(os.path.join(dest, name, MANIFEST)):
+            found.append((os.stat(os.path.join(dest, name)).st_mtime, name))
+    return [name for _time, name in sorted(found)[:-keep]]
+
+
 def pip_reason(output):
     """Why pip failed, in one line, with what to do about it."""
     errors = [line.strip() for line in output.splitlines() if line.strip().startswith("ERROR:")]

@@ -12,8 +12,10 @@ short_description: Write clamd.conf or freshclam.conf
 version_added: 0.1.0
 description:
   - Writes the whole configuration file of C(clamd) or C(freshclam) from a dictionary of options.
-  - Knows the options of ClamAV 1.0 to 1.4 and their types. Unknown options, wrong types and names of older releases
-    are refused before anything is written, all of them in one message.
+  - Knows the options of ClamAV 1.0 to 1.4 and their types. Unknown and removed options and wrong values are refused
+    before anything is written, all of them in one message.
+  - Names of older releases are written by their names of today, with a warning, for example C(ArchiveMaxFileSize) as
+    C(MaxFileSize) and C(ArchiveBlockMax) as C(AlertExceedsMax).
   - When C(clamconf) is installed, it reads the new file before it takes effect, so that an option which the installed
     release does not know is refused too.
   - There is never an active C(Example) line.
@@ -23,6 +25,7 @@ extends_documentation_fragment:
   - ansible.builtin.files
   - mailcordon.gateway.attributes.config_file
   - mailcordon.gateway.attributes.actiongroup_gateway
+  - mailcordon.gateway.options.backup
 options:
   type:
     description: Which of the two files this is.
@@ -39,21 +42,28 @@ options:
       - The options of the file by their names.
       - Booleans become V(yes) and V(no). Options that may be repeated take a list.
       - An option whose value is V(null) is left out.
+      - C(VirusEvent) takes the path of a program and nothing else. C(clamd) hands it the name of the virus in the
+        environment variable C(CLAM_VIRUSEVENT_VIRUSNAME) and the file in C(CLAM_VIRUSEVENT_FILENAME). C(%v) is refused,
+        because a shell would read the name that replaces it.
+      - C(LocalSocketMode) is text in quotes, because YAML takes C(0660) for a number.
       - The password of a proxy belongs into O(proxy_password), because the log shows this dictionary.
     type: dict
     default: {}
+  defaults:
+    description:
+      - Options that hold unless O(options) names them too, by their name of today or by an older one.
+    type: dict
+    default: {}
+    version_added: 0.2.0
   proxy_password:
     description:
       - Value of C(HTTPProxyPassword) in freshclam.conf. It appears in no diff and no log.
-      - With a password the file must not be readable by others, see O(mode).
+      - With a password the file must belong to the user of C(freshclam) and to nobody else, see O(mode); C(freshclam)
+        refuses to start when its group may read it.
     type: str
   mode:
     description:
-      - Mode of the file. Without it a new file gets V(0644), or V(0640) with O(proxy_password).
-  backup:
-    description: Keep a copy of the file with a time stamp when it changes.
-    type: bool
-    default: false
+      - Mode of the file. Without it a new file gets V(0644), or V(0600) with O(proxy_password).
 seealso:
   - name: clamd.conf(5)
     description: The options of clamd.
@@ -92,7 +102,7 @@ EXAMPLES = r"""
     proxy_password: "{{ vault_proxy_password }}"
     owner: clamav
     group: root
-    mode: "0640"
+    mode: "0600"
     backup: true
 """
 
@@ -107,6 +117,12 @@ backup_file:
   type: str
   returned: when O(backup) is set and the file changed
   sample: /etc/clamav/clamd.conf.1234.2026-11-22@10:00:00~
+translated:
+  description: Names of older releases among O(options), and the names that were written for them.
+  type: dict
+  returned: success
+  sample:
+    ArchiveMaxFileSize: MaxFileSize
 verified:
   description: Whether C(clamconf) has read the new file. False when it is not installed.
   type: bool
@@ -127,8 +143,11 @@ from ansible_collections.mailcordon.gateway.plugins.module_utils._files import r
 DEFAULT_PATHS = {"clamd": "/etc/clamav/clamd.conf", "freshclam": "/etc/clamav/freshclam.conf"}
 
 
-def wanted_text(kind, path, options, proxy_password):
-    """Check the options and render the file. Raises GatewayError with everything that is wrong."""
+def wanted_text(kind, path, options, defaults, proxy_password):
+    """Check the options and render the file.
+
+    Returns the text and the names that were translated. Raises GatewayError with everything that is wrong.
+    """
     problems = []
     if clamav_conf.PASSWORD_OPTION in options:
         problems.append("HTTPProxyPassword: use proxy_password, which is kept out of logs")
@@ -138,15 +157,20 @@ def wanted_text(kind, path, options, proxy_password):
             problems.append("proxy_password: only freshclam has a proxy")
         else:
             options = dict(options, HTTPProxyPassword=proxy_password)
-    values, wrong = clamav_conf.check_options(kind, options)
+    options, translated, wrong = clamav_conf.translate(kind, options)
+    problems.extend(wrong)
+    values, wrong = clamav_conf.check_options(kind, dict(defaults, **options))
     problems.extend(wrong)
     if problems:
         raise GatewayError("%s is not written: %s" % (path, one_line(problems)))
-    return clamav_conf.render(kind, values)
+    return clamav_conf.render(kind, values), translated
 
 
 def check_password_mode(module, path, before):
-    """Refuse a mode with which others could read the password (features 2.21)."""
+    """Refuse a mode with which others could read the password (features 2.21).
+
+    freshclam allows not even the group to read it.
+    """
     mode = module.params["mode"]
     if mode is None:
         bits = stat.S_IMODE(os.stat(path).st_mode) if before is not None else 0
@@ -156,9 +180,9 @@ def check_password_mode(module, path, before):
         try:
             bits = int(mode, 8)
         except ValueError:
-            raise GatewayError("mode of %s must be octal when the file holds a password; use 0640" % path)
-    if bits & stat.S_IRWXO:
-        raise GatewayError("%s would hold the password of a proxy and be open to others; set mode to 0640" % path)
+            raise GatewayError("mode of %s must be octal when the file holds a password; use 0600" % path)
+    if bits & (stat.S_IRWXG | stat.S_IRWXO):
+        raise GatewayError("%s would hold the password of a proxy and be open to others; set mode to 0600" % path)
 
 
 def verify(module, kind, path, text):
@@ -188,6 +212,7 @@ def main():
             type=dict(type="str", required=True, choices=["clamd", "freshclam"]),
             path=dict(type="path"),
             options=dict(type="dict", default={}),
+            defaults=dict(type="dict", default={}),
             proxy_password=dict(type="str", no_log=True),
             backup=dict(type="bool", default=False),
         ),
@@ -198,17 +223,19 @@ def main():
     path = module.params["path"] or DEFAULT_PATHS[kind]
     password = module.params["proxy_password"]
     try:
-        text = wanted_text(kind, path, module.params["options"], password)
+        text, translated = wanted_text(kind, path, module.params["options"], module.params["defaults"], password)
         before = read_text(path)
         if password:
             check_password_mode(module, path, before)
         verified = verify(module, kind, path, text)
         result = replace_file(
-            module, path, before, text, new_file_mode=0o640 if password else 0o644, mask=clamav_conf.mask_password
+            module, path, before, text, new_file_mode=0o600 if password else 0o644, mask=clamav_conf.mask_password
         )
     except GatewayError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(path=path, verified=verified, **result)
+    for old, new in sorted(translated.items()):
+        module.warn("%s: %s is called %s today and is written as such; change the variable" % (path, old, new))
+    module.exit_json(path=path, translated=translated, verified=verified, **result)
 
 
 if __name__ == "__main__":

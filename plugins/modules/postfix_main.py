@@ -15,7 +15,8 @@ description:
   - The change is made on a copy of the configuration directory first. C(postconf) and C(postfix check) read the copy,
     and only when they accept it C(main.cf) is replaced, atomically. Otherwise nothing changes and the task fails with
     Postfix's reason in one line.
-  - A parameter that Postfix does not know is reported as a warning, as C(postconf) does.
+  - A parameter that Postfix does not know is refused, with the nearest name that it has. A parameter of your own is
+    fine when something uses it, as C($name), in a restriction class or as the parameters of a table.
   - Postfix is not told; notify a handler that reloads it.
 author:
   - mailcordon contributors (@mailcordon)
@@ -23,6 +24,8 @@ extends_documentation_fragment:
   - ansible.builtin.files
   - mailcordon.gateway.attributes.config_file
   - mailcordon.gateway.attributes.actiongroup_gateway
+  - mailcordon.gateway.options.backup
+  - mailcordon.gateway.options.postfix
 options:
   parameters:
     description:
@@ -31,20 +34,25 @@ options:
         Postfix's default counts; an empty string sets it to nothing.
       - Values are compared without regard to the amount of white space.
     type: dict
-    required: true
+    default: {}
+  members:
+    description:
+      - Words that must be in parameters that are lists, by the names of the parameters. Other words stay, and so does
+        their order; new ones come to the end.
+      - The list starts from what C(main.cf) says. Postfix's default is not taken over.
+    type: dict
+    default: {}
+  allow_unknown:
+    description: Set parameters that nothing uses, with a warning.
+    type: bool
+    default: false
   state:
-    description: V(absent) removes all the named parameters, whatever their values are.
+    description:
+      - V(absent) removes all the named parameters, whatever their values are, and the named words of O(members). A list
+        without words is removed.
     type: str
     choices: [present, absent]
     default: present
-  config_dir:
-    description: Postfix's configuration directory.
-    type: path
-    default: /etc/postfix
-  backup:
-    description: Keep a copy of C(main.cf) with a time stamp when it changes.
-    type: bool
-    default: false
 seealso:
   - module: mailcordon.gateway.postfix_master
 """
@@ -56,6 +64,11 @@ EXAMPLES = r"""
       content_filter: amavisfeed:[127.0.0.1]:10024
       message_size_limit: 52428800
   notify: Reload Postfix
+
+- name: Expand aliases once, behind the filter, whatever else is overridden
+  mailcordon.gateway.postfix_main:
+    members:
+      receive_override_options: [no_address_mappings]
 
 - name: Take the filter out again
   mailcordon.gateway.postfix_main:
@@ -86,21 +99,31 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.mailcordon.gateway.plugins.module_utils import _postfix_main as postfix_main
 from ansible_collections.mailcordon.gateway.plugins.module_utils._errors import GatewayError
 from ansible_collections.mailcordon.gateway.plugins.module_utils._postfix_gate import PostfixFile
+from ansible_collections.mailcordon.gateway.plugins.module_utils._postfix_values import unknown_names, wrong_times
 
 
 def run(module):
     """Bring the parameters into the wanted state and return the module's result."""
     wanted = postfix_main.normalise(module.params["parameters"])
-    if module.params["state"] == "absent":
+    present = module.params["state"] == "present"
+    if not present:
         wanted = dict.fromkeys(wanted)
     main_cf = PostfixFile(module, module.params["config_dir"], "main.cf")
     before = main_cf.before or ""
+    members = postfix_main.with_members(before, module.params["members"], present)
+    both = [name for name in module.params["members"] if name in wanted]
+    if both:
+        raise GatewayError("%s: given in parameters and in members" % ", ".join(both))
+    wanted.update(members)
     changed = postfix_main.changes(before, wanted)
 
-    def inspect(ask):
+    def inspect(ask, warnings):
         names = [name for name in changed if wanted[name] is not None]
-        defaults = postfix_main.parse(ask(["-d"] + names)) if names else {}
-        return postfix_main.wrong_times({name: wanted[name] for name in names}, defaults)
+        if not names:
+            return []
+        defaults = postfix_main.parse(ask(["-d"]))
+        problems = wrong_times({name: wanted[name] for name in names}, defaults)
+        return problems if module.params["allow_unknown"] else problems + unknown_names(names, warnings, defaults)
 
     result = main_cf.change(postfix_main.apply(before, wanted) if changed else before, inspect)
     return dict(result, parameters_changed=changed)
@@ -109,7 +132,9 @@ def run(module):
 def main():
     module = AnsibleModule(
         argument_spec=dict(
-            parameters=dict(type="dict", required=True),
+            parameters=dict(type="dict", default={}),
+            members=dict(type="dict", default={}),
+            allow_unknown=dict(type="bool", default=False),
             state=dict(type="str", choices=["present", "absent"], default="present"),
             config_dir=dict(type="path", default="/etc/postfix"),
             backup=dict(type="bool", default=False),

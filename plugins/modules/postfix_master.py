@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Sets and removes services in C(master.cf). Comments and all other services stay as they are.
   - A named service belongs to the task as a whole, so columns and options that are not given go back to their
-    defaults.
+    defaults, unless O(services[].options_mode=merge).
   - The change is made on a copy of the configuration directory first. C(postconf) and C(postfix check) read the copy,
     and only when they accept it C(master.cf) is replaced, atomically. Otherwise nothing changes and the task fails
     with Postfix's reason in one line.
@@ -24,6 +24,8 @@ extends_documentation_fragment:
   - ansible.builtin.files
   - mailcordon.gateway.attributes.config_file
   - mailcordon.gateway.attributes.actiongroup_gateway
+  - mailcordon.gateway.options.backup
+  - mailcordon.gateway.options.postfix
 options:
   services:
     description: The services. Two entries with the same O(services[].service) and O(services[].type) are an error.
@@ -46,42 +48,39 @@ options:
         choices: [present, absent]
         default: present
       private:
-        description: V(y), V(n), or V(-) for Postfix's default.
+        description: V(y), V(n), or V(-) for Postfix's default, which is the default.
         type: str
-        default: "-"
       unpriv:
-        description: V(y), V(n), or V(-) for Postfix's default.
+        description: V(y), V(n), or V(-) for Postfix's default, which is the default.
         type: str
-        default: "-"
       chroot:
-        description: V(y), V(n), or V(-) for Postfix's default.
+        description: V(y), V(n), or V(-) for Postfix's default, which is the default.
         type: str
-        default: "-"
       wakeup:
-        description: Seconds, perhaps with a question mark behind, or V(-).
+        description: Seconds, perhaps with a question mark behind, or V(-), which is the default.
         type: str
-        default: "-"
       maxproc:
-        description: The largest number of processes, or V(-) for C(default_process_limit).
+        description: The largest number of processes, or V(-) for C(default_process_limit), which is the default.
         type: str
-        default: "-"
       command:
-        description: The program and its arguments without C(-o). Needed unless O(services[].state=absent).
+        description:
+          - The program and its arguments without C(-o). Needed unless O(services[].state=absent), or the service is
+            there and O(services[].options_mode=merge).
         type: str
       options:
         description:
-          - Parameters for this service only, the C(-o) arguments.
+          - Parameters for this service only, the C(-o) arguments. A parameter that Postfix does not know is refused.
           - Booleans become V(yes) and V(no), lists are joined with commas, V(null) leaves a parameter out.
         type: dict
         default: {}
-  config_dir:
-    description: Postfix's configuration directory.
-    type: path
-    default: /etc/postfix
-  backup:
-    description: Keep a copy of C(master.cf) with a time stamp when it changes.
-    type: bool
-    default: false
+      options_mode:
+        description:
+          - With V(exact) the service has the given options and no others.
+          - With V(merge) only what is given changes. V(null) removes an option; columns, command and options that are
+            not given stay. A service that is not there is made, if there is a O(services[].command).
+        type: str
+        choices: [exact, merge]
+        default: exact
 seealso:
   - module: mailcordon.gateway.postfix_main
 """
@@ -108,6 +107,17 @@ EXAMPLES = r"""
           mynetworks: 127.0.0.0/8
           smtpd_recipient_restrictions: [permit_mynetworks, reject]
   notify: Reload Postfix
+
+- name: Give one option to a service that belongs to somebody else
+  mailcordon.gateway.postfix_master:
+    services:
+      - service: smtp
+        type: inet
+        options_mode: merge
+        options:
+          smtpd_proxy_filter: 127.0.0.1:10024
+          smtpd_client_connection_count_limit:
+  notify: Reload Postfix
 """
 
 RETURN = r"""
@@ -129,12 +139,15 @@ backup_file:
 """
 
 import os
+import socket
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.mailcordon.gateway.plugins.module_utils import _postfix_main as postfix_main
 from ansible_collections.mailcordon.gateway.plugins.module_utils import _postfix_master as postfix_master
 from ansible_collections.mailcordon.gateway.plugins.module_utils._errors import GatewayError
 from ansible_collections.mailcordon.gateway.plugins.module_utils._postfix_gate import PostfixFile
+from ansible_collections.mailcordon.gateway.plugins.module_utils._postfix_values import unknown_names, wrong_times
 
 
 def services_changed(before, after):
@@ -158,18 +171,42 @@ def missing_programs(services, daemon_directory):
     ]
 
 
+def unknown_ports(services):
+    """Problems with inet services whose port is a name that the host does not know; the master would not start."""
+    problems = []
+    for service in services:
+        port = service.name.rpartition(":")[2]
+        if service.kind == "inet" and not port.isdigit():
+            try:
+                socket.getservbyname(port, "tcp")
+            except OSError:
+                problems.append("%s/inet: there is no port named %s in /etc/services, give its number" % (service.name, port))
+    return problems
+
+
 def run(module):
     """Bring the services into the wanted state and return the module's result."""
-    present, absent = postfix_master.normalise(module.params["services"])
+    present, merged, absent = postfix_master.normalise(module.params["services"])
     master_cf = PostfixFile(module, module.params["config_dir"], "master.cf")
-    before = master_cf.before or ""
-    after = postfix_master.apply(before, present, absent)
-    changed = services_changed(before, after)
+    before = master_cf.before
+    if before is None:
+        # A dry run before Postfix is installed: its services are not there yet to be merged into.
+        merged = [change for change in merged if change.command]
+    after = postfix_master.apply(before or "", present, merged, absent)
+    changed = services_changed(before or "", after)
 
-    def inspect(ask):
-        return missing_programs(present, ask(["-x", "-h", "daemon_directory"]).strip())
+    def inspect(ask, warnings):
+        given = {change.key: change.options for change in present + merged}
+        services = [service for key, service in postfix_master.parse(after).items() if key in given]
+        defaults = postfix_main.parse(ask(["-d"]))
+        problems = missing_programs(services, ask(["-x", "-h", "daemon_directory"]).strip()) + unknown_ports(services)
+        for service in services:
+            own = {name: value for name, value in service.options.items() if name in given[service.key]}
+            found = wrong_times(own, defaults) + unknown_names(own, warnings, defaults)
+            problems.extend("%s/%s: %s" % (service.key + (problem,)) for problem in found)
+        return problems
 
-    return dict(master_cf.change(after if changed else before, inspect), services_changed=changed)
+    return dict(master_cf.change(after if changed else before or "", inspect), services_changed=changed)
 
 
 def main():
@@ -183,13 +220,14 @@ def main():
                     service=dict(type="str", required=True),
                     type=dict(type="str", required=True, choices=["inet", "unix", "unix-dgram", "fifo", "pass"]),
                     state=dict(type="str", choices=["present", "absent"], default="present"),
-                    private=dict(type="str", default="-"),
-                    unpriv=dict(type="str", default="-"),
-                    chroot=dict(type="str", default="-"),
-                    wakeup=dict(type="str", default="-"),
-                    maxproc=dict(type="str", default="-"),
+                    private=dict(type="str"),
+                    unpriv=dict(type="str"),
+                    chroot=dict(type="str"),
+                    wakeup=dict(type="str"),
+                    maxproc=dict(type="str"),
                     command=dict(type="str"),
                     options=dict(type="dict", default={}),
+                    options_mode=dict(type="str", choices=["exact", "merge"], default="exact"),
                 ),
             ),
             config_dir=dict(type="path", default="/etc/postfix"),

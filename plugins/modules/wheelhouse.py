@@ -71,6 +71,13 @@ options:
       - The Python on the controller whose pip does the work.
       - The default is the Python that runs the module, or C(python3) when that has no pip.
     type: path
+  keep:
+    description:
+      - How many wheelhouses for this target may lie in O(dest). Those that were not used for longest go when a new one
+        has been built. V(0) keeps all.
+    type: int
+    default: 0
+    version_added: 0.2.0
 """
 
 EXAMPLES = r"""
@@ -105,6 +112,12 @@ files:
   type: list
   elements: str
   returned: success
+removed:
+  description: Names of the wheelhouses that O(keep) has removed.
+  type: list
+  elements: str
+  returned: success
+  version_added: 0.2.0
 """
 
 import contextlib
@@ -144,11 +157,31 @@ class Builder(object):
         self.target = "%s-%s" % (self.abi, self.platforms[0])
         self.digest = wheelhouse.digest(self.project, self.files, [self.lock, self.build_lock], self.target)
         self.path = os.path.join(params["dest"], "%s-%s-%s" % (self.version, self.digest[:8], self.target))
+        self.removed = []
 
     def result(self, changed):
         """What the module returns."""
         files = sorted(os.listdir(self.path)) if os.path.isdir(self.path) else []
-        return dict(changed=changed, version=self.version, digest=self.digest, path=self.path, files=files)
+        return dict(changed=changed, version=self.version, digest=self.digest, path=self.path, files=files,
+                    removed=self.removed)
+
+    def ready(self):
+        """Whether the wheelhouse is there and complete. One that is used counts as new, see prune()."""
+        if not wheelhouse.complete(self.path, self.digest):
+            return False
+        if not self.module.check_mode:
+            # Somebody else may own it, or may have removed it by now
+            with contextlib.suppress(OSError):
+                os.utime(self.path)
+        return True
+
+    def prune(self):
+        """Remove the wheelhouses for this target that were not used for longest."""
+        dest, keep = self.module.params["dest"], self.module.params["keep"]
+        if keep > 0:
+            self.removed = wheelhouse.superseded(dest, self.target, keep)
+            for name in self.removed:
+                shutil.rmtree(os.path.join(dest, name))
 
     def build(self):
         """Build the wheelhouse and put it in place of whatever is there."""
@@ -250,16 +283,19 @@ def only_one(directory):
 
 def run(module):
     """Make sure of the wheelhouse and return the module's result."""
+    if module.params["keep"] < 0:
+        raise GatewayError("keep must be 0 or more, not %d" % module.params["keep"])
     builder = Builder(module)
-    if wheelhouse.complete(builder.path, builder.digest):
+    if builder.ready():
         return builder.result(changed=False)
     if module.check_mode:
         return dict(builder.result(changed=True), files=[])
     os.makedirs(module.params["dest"], exist_ok=True)
     with only_one(module.params["dest"]):
-        if wheelhouse.complete(builder.path, builder.digest):
+        if builder.ready():
             return builder.result(changed=False)
         builder.build()
+        builder.prune()
     return builder.result(changed=True)
 
 
@@ -274,6 +310,7 @@ def main():
             target_machine=dict(type="str", choices=["x86_64", "aarch64"], default="x86_64"),
             target_glibc=dict(type="str", default="2.36"),
             python=dict(type="path"),
+            keep=dict(type="int", default=0),
         ),
         supports_check_mode=True,
     )

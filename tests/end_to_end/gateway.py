@@ -90,6 +90,25 @@ class Gateway:
                 code, text = client.data(message)
         return Reply(code, text.decode(errors="replace"), own_address)
 
+    def send_in_one_session(self, mails: list[tuple[str, bytes]]) -> list[Reply]:
+        """Sends several mails, each with its token, in one SMTP session, whatever the replies are."""
+        replies = []
+        with smtplib.SMTP(self.address, 25, local_hostname="client.sender.example", timeout=60) as client:
+            assert client.sock is not None
+            own_address = client.sock.getsockname()[0]
+            client.ehlo_or_helo_if_needed()
+            for token, message in mails:
+                client.mail(samples.sender_of(token))
+                client.rcpt(RECIPIENT)
+                code, text = client.data(message)
+                replies.append(Reply(code, text.decode(errors="replace"), own_address))
+        return replies
+
+    def sendmail(self, token: str, message: bytes) -> None:
+        """Hands a mail to sendmail(1) on the host, as a program there does."""
+        with self.file(f"/tmp/{token}", message.replace(b"\r\n", b"\n")) as path:
+            self.host.check_output(f"sendmail -i -f {samples.sender_of(token)} {RECIPIENT} < {path}")
+
     def send_text(self, body: bytes = samples.BODY.encode()) -> str:
         """Sends a text mail that must be accepted; returns its token."""
         token = new_token()
@@ -120,6 +139,13 @@ class Gateway:
         copies = wait_for(f"mail {token} in the mailbox", lambda: self.delivered(token), timeout)
         assert len(copies) == 1, f"mail {token} was delivered {len(copies)} times"
         return copies[0]
+
+    def passes_unchanged(self, token: str, message: bytes) -> bytes:
+        """Sends a mail whose body must arrive as it was sent; returns the delivered mail."""
+        self.send_accepted(token, message)
+        delivered = self.wait_delivered(token)
+        assert body_of(delivered) == body_of(message)
+        return delivered
 
     def log_entries(self, token: str) -> list[str]:
         """The daemon's main log entries (contract B8.02) for the mail."""

@@ -11,12 +11,22 @@ from testinfra.host import Host
 from xdist.scheduler import LoadScopeScheduling
 
 from end_to_end.gateway import Gateway
+from end_to_end.playbook import Ansible
 
 
 @pytest.fixture(scope="module")
 def gateway(host: Host) -> Gateway:
     """The mail host under test."""
     return Gateway(host)
+
+
+@pytest.fixture(scope="module")
+def ansible(request: pytest.FixtureRequest, host: Host) -> Ansible:
+    """Ansible on the controller, for tests that change the host as an administrator would.
+
+    It takes the host, so that the test runs in the worker of that host.
+    """
+    return Ansible(request.config.option.ansible_inventory)
 
 
 class OneWorkerAHost(LoadScopeScheduling):  # type: ignore[misc] # xdist has no type information

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from pathlib import Path
@@ -17,6 +18,16 @@ PLAYBOOK = """```yaml
   become: true
   roles:
     - mailcordon.gateway.{role}
+```
+
+Tags: `preflight`, `install`, `configure`, `service`, `verify`. Tested on Debian 12 and 13;
+Ubuntu 24.04 shares the code; EL 9 has its variables but is untested."""
+# A helper of the other roles has no steps of its own
+IMPORT = """```yaml
+- ansible.builtin.import_role:
+    name: mailcordon.gateway.{role}
+  vars:
+{variables}
 ```"""
 
 
@@ -47,6 +58,19 @@ def option_lines(name: str, option: dict[str, Any], default: object) -> list[str
     return [*lines, ""]
 
 
+def example(role: Path, options: dict[str, Any]) -> str:
+    """How a playbook uses the role."""
+    if (role / "tasks/preflight.yml").exists():
+        return PLAYBOOK.format(role=role.name)
+    required = {
+        name: ["example"] if option["type"] == "list" else "example"
+        for name, option in options.items()
+        if option.get("required")
+    }
+    variables = "\n".join(f"    {name}: {json.dumps(value)}" for name, value in required.items())
+    return IMPORT.format(role=role.name, variables=variables)
+
+
 def readme(role: Path) -> str:
     """The whole README of one role."""
     spec = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]
@@ -58,10 +82,7 @@ def readme(role: Path) -> str:
         "",
         readable(spec["description"]),
         "",
-        PLAYBOOK.format(role=role.name),
-        "",
-        "Tags: `preflight`, `install`, `configure`, `service`, `verify`. Tested on Debian 12 and 13;",
-        "Ubuntu 24.04 shares the code; EL 9 has its variables but is untested.",
+        example(role, spec["options"]),
         "",
         "## Variables",
         "",

@@ -6,13 +6,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socketserver
 import threading
 
 import pytest
 
-from ansible.module_utils.testing import patch_module_args
+from ansible.module_utils import basic
+
+try:
+    from ansible.module_utils.testing import patch_module_args
+except ImportError:  # ansible-core 2.18
+
+    @contextlib.contextmanager
+    def patch_module_args(arguments):
+        """Hands a module its arguments as the controller does."""
+        basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
+        yield
+        basic._ANSIBLE_ARGS = None
 
 
 @pytest.fixture

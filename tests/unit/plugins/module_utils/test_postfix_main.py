@@ -85,9 +85,33 @@ def test_a_file_that_does_not_exist_yet():
     assert postfix_main.apply("", {"a": "1", "b": None}) == "a = 1\n"
 
 
-def test_times_are_checked_by_the_builtin_default():
-    defaults = {"smtpd_timeout": "300s", "mydomain": "localdomain"}
-    assert postfix_main.wrong_times({"smtpd_timeout": "soon"}, defaults) == ["smtpd_timeout = soon: must be a time such as 300s"]
-    good = {"smtpd_timeout": "5m", "mydomain": "soon", "own": "x"}
-    assert postfix_main.wrong_times(good, defaults) == []
-    assert postfix_main.wrong_times({"smtpd_timeout": "${stress?{10}:{300}}s"}, defaults) == []
+OVERRIDES = "receive_override_options = no_milters,\n    no_unknown_recipient_checks\n"
+
+
+def test_members_join_those_that_are_there():
+    """B20.03: no_address_mappings beside what the administrator overrides."""
+    wanted = postfix_main.with_members(OVERRIDES, {"receive_override_options": ["no_address_mappings", "no_milters"]}, True)
+    assert wanted == {"receive_override_options": "no_milters, no_unknown_recipient_checks, no_address_mappings"}
+    after = postfix_main.apply(OVERRIDES, wanted)
+    assert postfix_main.with_members(after, {"receive_override_options": ["no_address_mappings"]}, True) == {}
+    gone = postfix_main.with_members(after, {"receive_override_options": "no_address_mappings"}, False)
+    assert gone == {"receive_override_options": "no_milters, no_unknown_recipient_checks"}
+
+
+def test_a_list_that_loses_its_last_member_goes():
+    made = postfix_main.with_members("", {"receive_override_options": ["no_address_mappings"]}, True)
+    assert made == {"receive_override_options": "no_address_mappings"}
+    text = postfix_main.apply("", made)
+    gone = postfix_main.with_members(text, {"receive_override_options": ["no_address_mappings"]}, False)
+    assert gone == {"receive_override_options": None}
+    assert postfix_main.apply(text, gone) == ""
+    assert postfix_main.with_members("", {"receive_override_options": ["no_address_mappings"]}, False) == {}
+
+
+def test_members_that_are_no_words_are_refused_together():
+    with pytest.raises(GatewayError) as caught:
+        postfix_main.with_members("b = { c d }\n", {"a": ["x y", "z,"], "b": ["c"], "d e": "f"}, True)
+    assert str(caught.value) == (
+        "a: 'x y' is not one word; a: 'z,' is not one word; b = { c d }: has braces, set it as a whole; "
+        "'d e' is no name of a parameter"
+    )

@@ -76,6 +76,55 @@ def test_a_changed_service_stays_in_its_place_and_comments_stay():
     assert changed.count("\n") == MASTER_CF.count("\n") - 2
 
 
+def merge(**given):
+    columns = dict.fromkeys(("private", "unpriv", "chroot", "wakeup", "maxproc", "command"))
+    return entry(**dict(columns, options_mode="merge", **given))
+
+
+PROXY = {"content_filter": "", "smtpd_proxy_filter": "127.0.0.1:10024"}
+SMTP = """\
+smtp      inet  n       -       y       -       -       smtpd
+  -o smtpd_helo_required=yes
+  -o content_filter=old:[10.0.0.1]:25
+"""
+
+
+def test_merging_keeps_the_options_of_others():
+    """Issue 3, point 6: the administrator's own options of port 25 survive the filter's coming and going."""
+    there = postfix_master.apply(SMTP, *wanted(merge(service="smtp", type="inet", maxproc="30", options=PROXY)))
+    assert there == (
+        "smtp      inet  n       -       y       -       30      smtpd\n"
+        "  -o smtpd_helo_required=yes\n  -o content_filter=\n  -o smtpd_proxy_filter=127.0.0.1:10024\n"
+    )
+    assert postfix_master.apply(there, *wanted(merge(service="smtp", type="inet", options=PROXY))) == there
+    gone = merge(service="smtp", type="inet", maxproc="-", options=dict.fromkeys(PROXY))
+    left = "smtp      inet  n       -       y       -       -       smtpd\n  -o smtpd_helo_required=yes\n"
+    assert postfix_master.apply(there, *wanted(gone)) == left
+    assert postfix_master.apply(left, *wanted(gone)) == left
+
+
+def test_without_merging_other_options_go():
+    """The twin of the one above."""
+    exact = entry(service="smtp", type="inet", private="n", chroot="y", command="smtpd", options=PROXY)
+    assert "helo_required" not in postfix_master.apply(SMTP, *wanted(exact))
+
+
+def test_merging_into_a_service_that_is_not_there():
+    set_something = merge(service="smtp", type="inet", options=PROXY)
+    with pytest.raises(GatewayError, match="smtp/inet: there is no such service to merge options into"):
+        postfix_master.apply("", *wanted(set_something))
+    nothing_to_remove = merge(service="smtp", type="inet", options=dict.fromkeys(PROXY))
+    assert postfix_master.apply("", *wanted(nothing_to_remove)) == ""
+    with_command = dict(set_something, command="smtpd", private="n")
+    assert postfix_master.apply("", *wanted(with_command)).startswith("smtp      inet  n       -")
+
+
+def test_of_double_lines_the_last_counts():
+    """As in Postfix; the others go."""
+    changed = postfix_master.apply(SMTP + "smtp inet n - n - - smtpd\n", *wanted(merge(service="smtp", type="inet", maxproc="5")))
+    assert changed == "smtp      inet  n       -       n       -       5       smtpd\n"
+
+
 def test_absent_removes_one_service_only():
     assert "pickup" not in postfix_master.apply(MASTER_CF, *wanted(entry(service="pickup", state="absent", command=None)))
     untouched = entry(service="pickup", type="inet", state="absent", command=None)

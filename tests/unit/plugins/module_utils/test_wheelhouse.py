@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -148,3 +149,27 @@ def test_a_wrong_hash_is_no_network_problem():
 def test_other_reasons_are_passed_on():
     assert wheelhouse.pip_reason("noise\nERROR: first\n  ERROR: Directory is empty\n") == "Directory is empty"
     assert wheelhouse.pip_reason("Traceback\n  something odd\n") == "Traceback something odd"
+
+
+def _wheelhouse(dest, name, used, manifest=True):
+    (dest / name).mkdir()
+    if manifest:
+        (dest / name / "manifest.json").write_text("{}")
+    os.utime(str(dest / name), (used, used))
+
+
+def test_those_unused_for_longest_are_superseded(tmp_path):
+    """Also an older version that was used lately stays; the oldest is named first."""
+    for name, used in (("1.0-00000001-t", 30), ("1.1-00000002-t", 10), ("1.2-00000003-t", 20), ("1.3-00000004-t", 40)):
+        _wheelhouse(tmp_path, name, used)
+    assert wheelhouse.superseded(str(tmp_path), "t", 2) == ["1.1-00000002-t", "1.2-00000003-t"]
+    assert wheelhouse.superseded(str(tmp_path), "t", 4) == []
+
+
+def test_nothing_but_wheelhouses_of_the_target_is_superseded(tmp_path):
+    _wheelhouse(tmp_path, "1.0-00000001-other", 10)
+    _wheelhouse(tmp_path, "1.0-00000001-t", 10, manifest=False)
+    _wheelhouse(tmp_path, "photographs", 10)
+    _wheelhouse(tmp_path, "1.0-00000002-t", 20)
+    (tmp_path / ".lock").write_text("")
+    assert wheelhouse.superseded(str(tmp_path), "t", 1) == []

@@ -64,3 +64,22 @@ def test_a_python_without_pip_is_said_so(arguments, run_module):
 def test_bad_input_is_one_line(arguments, run_module, changes, message):
     result = run_module(main, **dict(arguments, **changes))
     assert result["failed"] and result["msg"] == message
+
+
+def test_a_wheelhouse_that_is_used_counts_as_new(arguments, run_module):
+    planned = run_module(main, _ansible_check_mode=True, **arguments)
+    path = pathlib.Path(planned["path"])
+    path.mkdir(parents=True)
+    (path / "x").write_bytes(b"wheel")
+    (path / "manifest.json").write_text(
+        house.manifest_text("1.0", planned["digest"], "t", {"x": house.file_digest(str(path / "x"))})
+    )
+    os.utime(str(path), (1000, 1000))
+    assert run_module(main, _ansible_check_mode=True, **arguments)["changed"] is False
+    assert path.stat().st_mtime == 1000
+    assert run_module(main, keep=1, **arguments)["removed"] == []
+    assert path.stat().st_mtime > 1000
+
+
+def test_a_negative_number_to_keep_is_refused(arguments, run_module):
+    assert run_module(main, keep=-1, **arguments)["msg"] == "keep must be 0 or more, not -1"
