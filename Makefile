@@ -37,7 +37,7 @@ test: setup ## Run everything that continuous integration runs
 	@$(STEPS) test
 
 .PHONY: lint
-lint: tools ## ruff, mypy --strict, yamllint, ansible-lint, role READMEs
+lint: tools ## ruff, mypy --strict, yamllint, ansible-lint, changelog, role READMEs, items covered by tests
 	@$(STEPS) lint
 
 .PHONY: unit
@@ -55,14 +55,24 @@ sanity: tools ## ansible-test sanity and units of the collection
 	@$(STEPS) sanity
 
 .PHONY: molecule
-molecule: tools ## Whole hosts: Debian 12 and 13, from bare to filtering
+molecule: tools ## Whole hosts, all scenarios that CI runs; one of them with SCENARIO=name
 	@.ci/setup engine
-	@$(STEPS) molecule
+	@$(STEPS) $(if $(SCENARIO),scenario=$(SCENARIO),molecule)
+
+.PHONY: bench
+bench: tools ## Measure mailcordon and amavisd-new on the same mails (half an hour, root, idle machine; ARGS="--help")
+	@.ci/setup servers peer
+	@cd daemon && python -m bench --json ../build/bench.json $(ARGS)
 
 .PHONY: collection
 collection: tools ## Build the collection's tarball (build/tarball)
 	@molecule/shared/install-collection
 	@ls build/tarball/*.tar.gz
+
+.PHONY: ee
+ee: tools ## Render the build context of an image for AWX (build/execution-environment/context)
+	@.ci/execution-environment
+	@ls -d build/execution-environment/context
 
 .PHONY: wheelhouse
 wheelhouse: tools ## Collect the daemon's wheels for offline hosts (build/wheelhouse, PYTHON=3.11, MACHINE=x86_64)
@@ -74,6 +84,10 @@ wheelhouse: tools ## Collect the daemon's wheels for offline hosts (build/wheelh
 .PHONY: test-all
 test-all: setup ## `make test`, then every further scenario and the long tests
 	@$(STEPS) test-all
+
+.PHONY: fuzz
+fuzz: tools ## Feed the mail server's side with what a fuzzer invents, for ten minutes
+	@$(STEPS) fuzz
 
 .PHONY: lock
 lock: tools ## Pin the tools, the daemon's dependencies and its build tools anew
