@@ -70,6 +70,14 @@ class UnreadableMessageError(MailcordonError):
     """A message given to `mailcordon scan` cannot be read."""
 
 
+class LimitReachedError(MailcordonError):
+    """Unpacking would cost more than the configuration allows (B13.04); `str()` is the reason for the HOLD."""
+
+
+class CannotDecodeError(MailcordonError):
+    """An archive or document is broken, or of a kind that nobody here can open."""
+
+
 class HookError(MailcordonError):
     """A plugin asked for something that is not possible."""
 

@@ -1,0 +1,1 @@
+"""Opens archives and documents. Runs in decoder processes only: C code and hostile octets meet here."""
