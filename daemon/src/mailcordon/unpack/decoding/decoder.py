@@ -36,5 +36,6 @@ class Decoder(Protocol):
         """Put what is inside of `file`, which was called `name`, into `sink`.
 
         Raises CannotDecodeError when it is broken or of a kind that this decoder does not know inside out, and
-        LimitReachedError; members that came out before count all the same.
+        LimitReachedError; members that came out before count all the same. After CannotDecodeError the next decoder
+        for its types is tried, too; only when none of them says DONE or KEEP the error is reported.
         """

@@ -3,11 +3,11 @@
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mailcordon.errors import LimitReachedError
-from mailcordon.mail.part import ENCRYPTED
+from mailcordon.mail.part import BROKEN, ENCRYPTED
 from mailcordon.unpack.job import Job, Member, Problem, ProblemKind, Quota
 
 FILE_MODE = 0o640
@@ -108,6 +108,10 @@ class Sink:
         if ENCRYPTED in attributes:
             self.problem(ProblemKind.ENCRYPTED, "Encrypted member")
         return self._record(name, size, None, "", attributes)
+
+    def mark_broken(self) -> None:
+        """Say of the last member that not all of it came out."""
+        self.members[-1] = replace(self.members[-1], attributes=self.members[-1].attributes + BROKEN)
 
     def problem(self, kind: ProblemKind, text: str) -> None:
         """Report what could not be looked at."""
