@@ -9,6 +9,18 @@ import pytest
 from servers import Clamd
 
 from .daemon import Daemon, NextHop
+from .installation import install
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program where every account can read it."""
+    directory = tmp_path_factory.mktemp("installed") / "packages"
+    install(directory)
+    for path in directory.parents:
+        if "pytest-of-" in str(path):
+            path.chmod(0o755)
+    return directory
 
 
 @pytest.fixture

@@ -186,25 +186,30 @@ def open_to_all(daemon: Daemon, directory: Path) -> None:
         path.chmod(0o777)
 
 
-def command_for_nobody(daemon: Daemon) -> list[str]:
-    """The command line with an account that is not root."""
+def command_for_nobody(daemon: Daemon, installed: Path) -> list[str]:
+    """The command line of the program in `installed`, with an account that is not root."""
     user = [] if os.geteuid() else ["--user", "nobody"]
-    return [str(COMMAND), "serve", "--config-dir", str(daemon.config_directory), *user]
+    # Without the working directory and the user's own packages on the path; the program lies nowhere else.
+    program = f"import sys; sys.path.insert(0, {str(installed)!r}); from mailcordon.cli.main import main; main()"
+    python = Path(sys.executable).resolve()
+    return [str(python), "-I", "-c", program, "serve", "--config-dir", str(daemon.config_directory), *user]
 
 
-def test_configuration_that_the_daemon_could_change_is_refused(daemon: Daemon, tmp_path: Path) -> None:
+def test_configuration_that_the_daemon_could_change_is_refused(daemon: Daemon, installed: Path, tmp_path: Path) -> None:
     """Features 1.16: a fragment that the service account may write."""
     open_to_all(daemon, tmp_path)
-    result = subprocess.run(command_for_nobody(daemon), capture_output=True, text=True, check=False, timeout=30)
+    result = subprocess.run(
+        command_for_nobody(daemon, installed), capture_output=True, text=True, check=False, timeout=30
+    )
     assert result.returncode == 69
     assert "20-test.toml: is writable by " in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_own_configuration_is_taken_when_asked_for(daemon: Daemon, tmp_path: Path) -> None:
-    """Features 1.17: a trial from the source tree, under an account that could change the fragments."""
+def test_own_configuration_is_taken_when_asked_for(daemon: Daemon, installed: Path, tmp_path: Path) -> None:
+    """Features 1.17: a trial under an account that could change the fragments."""
     open_to_all(daemon, tmp_path)
-    daemon.process = subprocess.Popen([*command_for_nobody(daemon), "--own-config"])
+    daemon.process = subprocess.Popen([*command_for_nobody(daemon, installed), "--own-config"])
     wait_until(lambda: "listening on" in daemon.log(), "the daemon starts")
 
 

@@ -41,6 +41,7 @@ def serve(config_directories: tuple[Path, ...], user: str | None, debug: bool, o
     settings = configuration.settings
     try:
         startup.become(user)
+        startup.check_installation()
         if not own_config:
             startup.check_files(configuration.files)
         startup.check_directories(settings)

@@ -40,6 +40,19 @@ def become(user: str | None) -> None:
     os.setuid(account.uid)
 
 
+def check_installation() -> None:
+    """Make sure that the account can read the program it runs: templates and rarer modules are read later.
+
+    Raises StartupError, for example after an installation under a umask of 077.
+    """
+    directory = Path(__file__).parents[1]
+    if not os.access(directory, os.R_OK | os.X_OK):
+        raise StartupError(
+            f"{directory}: cannot be read by {Account.own().name}; make the installation and all directories above it "
+            "readable, as with 'chmod -R go+rX'"
+        )
+
+
 def check_files(files: Iterable[Path]) -> None:
     """Refuse a configuration that the daemon itself could change (features 1.16): no break-in may settle there."""
     account = Account.own()
