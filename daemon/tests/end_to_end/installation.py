@@ -1,4 +1,4 @@
-"""mailcordon installed where every account can read it, as the role does; source trees may lie in closed directories."""
+"""mailcordon installed where every account can read it, as the role does; a source tree may lie in a closed place."""
 
 import importlib.metadata
 import shutil
