@@ -17,6 +17,7 @@ from mailcordon.config.types import AvScanner, SpamScanner
 HeaderTest = Literal["mime", "8bit", "control", "empty", "long", "syntax", "missing", "multiple"]
 JSON_TO_SYSLOG = "syslog"
 JsonTarget = Annotated[str, Field(pattern=rf"^(|{JSON_TO_SYSLOG}|/.+)$")]
+SearchPath = Annotated[str, Field(pattern=r"^/[^:]*(:/[^:]*)*$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -45,6 +46,10 @@ class Settings(MessageSettings):
     """Where messages are kept while they are handled; `tmp` below MYHOME unless set (B19.02)."""
     QUARANTINEDIR: Path
     """Where quarantined mail is kept; `virusmails` below MYHOME unless set (B19.02, features 5.46)."""
+
+    path: SearchPath
+    """Where programs are searched for, and PATH in their environment: directories, separated by colons (features 5.06).
+    """
 
     # Processes
     max_servers: Count
