@@ -50,7 +50,12 @@ def test_fields_of_other_names_do_not_count() -> None:
         (b"filename*=without-quotes", ("without-quotes",)),
         (b"filename*0*=utf-8''%c3%a4; filename*1=b; filename*2*=%20c.txt", ("\u00e4b c.txt",)),
         (b"filename*1=b.txt; filename*0=a", ("ab.txt",)),
-        (b"filename*0=a; filename*2=c", ("a",)),
+        (b"filename*0=a; filename*2=.exe", ("a", "a.exe")),
+        (b"filename*1=a; filename*2=.exe", ("a.exe",)),
+        (b"filename*0=a; filename*1=.txt; filename*1=.exe", ("a.txt", "a.exe")),
+        (b"filename*0*=utf-8''%e2%82; filename*1*=%ac.txt", ("\u20ac.txt",)),
+        (b"filename*0*=iso-8859-5''%b0; filename*1*=%b1", ("\u0410\u0411",)),
+        (b"filename*10000=.exe; filename*0=a", ("a", "a.exe")),
         (b"filename=a.txt; filename*=utf-8''b.exe", ("a.txt", "b.exe")),
         (b"filename=a.txt; filename=b.exe", ("a.txt", "b.exe")),
         (b'filename="=?utf-8?B?w6QudHh0?="', ("\u00e4.txt",)),
@@ -78,8 +83,35 @@ def test_folded_name() -> None:
     assert fields(b'Content-Type: a/b;\r\n\tname="a\r\n b.txt"\r\n').names == ("a b.txt",)
 
 
-def test_overlong_name_is_cut() -> None:
-    assert len(fields(b"Content-Type: a/b; name=" + b"x" * 5000 + b"\r\n").names[0]) == 1024
+def test_overlong_name_is_cut_but_keeps_its_extension() -> None:
+    """B12.06: mail programs that shorten a name leave the end of it."""
+    name = fields(b"Content-Type: a/b; name=" + b"x" * 5000 + b".exe\r\n").names[0]
+    assert (len(name), name[-5:]) == (1024, "x.exe")
+    encoded = b"".join(b"=?utf-8?Q?" + b"x" * 50 + b"?= " for _ in range(100)) + b"=?utf-8?Q?=2Eexe?="
+    assert fields(b'Content-Type: a/b; name="' + encoded + b'"\r\n').names[0].endswith("x.exe")
+
+
+@pytest.mark.parametrize(
+    ("field", "encoding", "problems"),
+    [
+        (b"Base64", "base64", ()),
+        (b"quoted-printable ", "quoted-printable", ()),
+        (b"x-UUencode", "x-uuencode", ()),
+        (b"8 bit", "8", ()),
+        (b"7bit;", "7bit", ()),
+        (b"utf-8", "utf-8", ()),
+        (b"", "7bit", ()),
+        (b"base64;", "base64", ("ambiguous content transfer encoding",)),
+        (b"(comment) base64", "base64", ("ambiguous content transfer encoding",)),
+        (b'"base64"', "base64", ("ambiguous content transfer encoding",)),
+        (b"x-base64", "x-base64", ("unknown content transfer encoding",)),
+        (b"x-gzip64", "x-gzip64", ("unknown content transfer encoding",)),
+    ],
+)
+def test_encodings(field: bytes, encoding: str, problems: tuple[str, ...]) -> None:
+    """B13.05: where readers decode differently, it is said, not guessed; what means no encoding is no matter."""
+    found = fields(b"Content-Transfer-Encoding: " + field + b"\r\n")
+    assert (found.encoding, found.ambiguous) == (encoding, problems)
 
 
 def test_display_name_never_raises() -> None:

@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from mailcordon.unpack.parameters import Parameter, display_name, parse_parameters
+from mailcordon.unpack.parameters import ENCODED_WORD, Parameter, display_name, parse_parameters
+from mailcordon.unpack.transfer import read_encoding
 
 MAX_FIELD_LENGTH = 64 * 1024
 """Octets of a content field that are looked at. RFC 5322 ends lines at 998; real fields stay far below 4 KiB."""
@@ -14,6 +15,8 @@ _CONTENT_FIELD = re.compile(
     rb"^content-(type|transfer-encoding|disposition)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.IGNORECASE | re.MULTILINE
 )
 _MEDIA_TYPE = re.compile(r'\s*+([^\s;/()"]++)\s*+/\s*+([^\s;/()"]++)')
+_STRUCTURED = re.compile(r"multipart|message", re.IGNORECASE)
+_ODD_IN_BOUNDARY = re.compile(r'[\x00-\x1f\x7f-\xff"\\]|^\s|\s$')
 _TOKEN = re.compile(r'\s*+([^\s;/()"]++)')
 _FOLD = re.compile(r"\r?\n")
 
@@ -29,8 +32,8 @@ class ContentFields:
     names: tuple[str, ...] = ()
     boundary: bytes | None = None
     """Only of a multipart."""
-    ambiguous: str | None = None
-    """Why readers may see other parts than we do; None when they cannot."""
+    ambiguous: tuple[str, ...] = ()
+    """Why readers may see other parts than we do; empty when they cannot."""
     too_long: bool = False
     """A field went on behind MAX_FIELD_LENGTH."""
 
@@ -48,18 +51,18 @@ def read_content_fields(octets: memoryview, start: int, end: int, default_type: 
     type_body = _first(bodies["type"])
     type_parameters = parse_parameters(type_body)
     disposition_body = _first(bodies["disposition"])
-    content_type = _media_type(type_body) or default_type
-    if type_body and _media_type(type_body) is None:
-        content_type = "text/plain"  # RFC 2045 5.2: what cannot be understood is plain text
+    content_type, type_problem = _content_type(type_body, default_type)
+    encoding, encoding_problem = read_encoding(_first(bodies["transfer-encoding"]))
     boundary, boundary_problem = _boundary(content_type, type_parameters.get("boundary"))
+    problems = (_contradiction(bodies), type_problem, encoding_problem, boundary_problem)
     return ContentFields(
         content_type=content_type,
-        encoding=_token(_first(bodies["transfer-encoding"])) or "7bit",
+        encoding=encoding,
         disposition=_token(disposition_body),
         charset=_charset(type_parameters.get("charset")),
         names=_names(parse_parameters(disposition_body).get("filename"), type_parameters.get("name")),
         boundary=boundary,
-        ambiguous=_contradiction(bodies) or boundary_problem,
+        ambiguous=tuple(problem for problem in problems if problem),
         too_long=too_long,
     )
 
@@ -75,9 +78,16 @@ def _contradiction(bodies: dict[str, list[str]]) -> str | None:
     return None
 
 
-def _media_type(body: str) -> str | None:
+def _content_type(body: str, default_type: str) -> tuple[str, str | None]:
+    """The media type, and what is wrong with how it is given."""
+    if not body:
+        return default_type, None
     match = _MEDIA_TYPE.match(body)
-    return f"{match.group(1)}/{match.group(2)}".lower() if match else None
+    if match:
+        return f"{match.group(1)}/{match.group(2)}".lower(), None
+    # RFC 2045 5.2: what cannot be understood is plain text. Some readers understand more than others.
+    is_structured = _STRUCTURED.search(body.partition(";")[0])
+    return "text/plain", "content type that cannot be understood" if is_structured else None
 
 
 def _token(body: str) -> str | None:
@@ -87,12 +97,20 @@ def _token(body: str) -> str | None:
 
 def _boundary(content_type: str, parameter: Parameter | None) -> tuple[bytes | None, str | None]:
     """The boundary, and what is wrong with how it is given (B13.05, CVE-2024-28054)."""
-    if not content_type.startswith("multipart/") or parameter is None:
+    if not content_type.startswith("multipart/"):
         return None, None
-    boundary = parameter.values[0].rstrip().encode("latin-1", "replace")
+    given = parameter.values[0] if parameter else ""
+    boundary = given.rstrip().encode("latin-1", "replace")
+    if parameter is None or not boundary:
+        return None, "multipart without boundary"
     if len(boundary) > MAX_BOUNDARY_LENGTH:
         return None, "overlong boundary parameter"
-    return boundary or None, None if parameter.clear else "ambiguous boundary parameter"
+    if not parameter.clear:
+        return boundary, "ambiguous boundary parameter"
+    # A boundary fits into one line of ASCII; readers that know neither RFC 2231 nor RFC 2047 would look for another.
+    if parameter.extended or ENCODED_WORD.search(given):
+        return boundary, "boundary parameter in pieces or encoded"
+    return boundary, "odd boundary parameter" if _ODD_IN_BOUNDARY.search(given) else None
 
 
 def _charset(parameter: Parameter | None) -> str | None:

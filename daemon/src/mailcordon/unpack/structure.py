@@ -14,6 +14,8 @@ class Limits:
     """Parts inside each other, the message itself included."""
     parts: int = 10_000
     """Parts of the message, the message itself included."""
+    uuencode: bool = False
+    """A decoder opens parts that are declared as uuencoded (features 7.05); else they are reported."""
 
 
 @dataclass(frozen=True, slots=True)
