@@ -424,9 +424,11 @@ class TestLimits:
         assert len(list(result.root.walk())) == 4
 
     def test_two_thousand_levels(self) -> None:
+        """Features 7.10."""
         assert structure(self.nested(2000)).findings[0].category == self.over
 
     def test_hundred_thousand_parts(self) -> None:
+        """Features 7.10."""
         result = structure(multipart("b", *[b"\r\nx"] * 100_000))
         assert len(list(result.root.walk())) == 10_000
         assert result.findings[0].category == self.over
