@@ -44,6 +44,12 @@ class ScannerError(TemporaryError):
     where = "scan"
 
 
+class UnpackError(TemporaryError):
+    """No decoder process could be had: none starts, or all are busy for too long."""
+
+    where = "parts_decode"
+
+
 class SpoolError(TemporaryError):
     """The message could not be stored."""
 

@@ -30,6 +30,7 @@ from mailcordon.mail.part import Part
 from mailcordon.mail.score import points_text
 from mailcordon.mail.verdict import Outcome, Verdict
 from mailcordon.unpack import Limits, Structure, split
+from mailcordon.unpack.unpacker import Unpacked, Unpacker
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Pipeline:
         """`fields`: a data base that knows settings of recipients (B3.02)."""
         self._banks = banks
         self._fields = fields
+        self._unpacker = Unpacker(banks.base)
         self._checks = Checks(banks.base)
         self._actor = Actor(banks.base)
         self._plugins = Plugins.of(banks)
@@ -80,13 +82,18 @@ class Pipeline:
         fields = await fields_of_recipients(self._fields, settings, mail) if self._fields else ()
         policies = policies_for_mail(settings, mail, fields)
         _log_listed_senders(mail, policies)
-        findings = await self._checks.run(mail, structure.root, policies)
+        unpacked = await self._unpacked(mail, structure, settings, policies)
+        mail.lap("parts_decode")
+        try:
+            findings = await self._checks.run(mail, structure.root, policies)
+        finally:
+            await unpacked.close()
         mail.lap("check")
         credible = credibility(mail, findings)
-        if structure.findings or mail.signatures or credible:
+        if structure.findings or unpacked.findings or mail.signatures or credible:
             findings = replace(
                 findings,
-                found=(*structure.findings, *findings.found),
+                found=(*structure.findings, *unpacked.findings, *findings.found),
                 signatures=(*mail.signatures, *findings.signatures),
                 sender_credible=credible,
             )
@@ -128,11 +135,14 @@ class Pipeline:
         return inspection, outcome
 
     async def discover(self) -> Sequence[ScannerState]:
-        """Ask every scanner whether it is there; one line about each goes to the log (features 7.02)."""
+        """Ask every scanner whether it is there; one line about each, and about each decoder, goes to the log
+        (features 7.01, 7.02)."""
+        await self._unpacker.discover()
         return await self._checks.ready()
 
     async def close(self) -> None:
-        """Give up the connections to scanners and next hops."""
+        """End the decoder processes and give up the connections to scanners and next hops."""
+        await self._unpacker.close()
         await self._checks.close()
         await self._actor.close()
 
@@ -147,6 +157,13 @@ class Pipeline:
         if mail.size < SPLIT_IN_THREAD_FROM:
             return split(view, limits)
         return await asyncio.to_thread(split, view, limits)
+
+    async def _unpacked(
+        self, mail: Mail, structure: Structure, settings: Settings, policies: Sequence[Policy]
+    ) -> Unpacked:
+        if not self._unpacker.is_wanted(settings, policies):
+            return Unpacked()
+        return await self._unpacker.unpack(mail, structure.root, settings)
 
 
 def _log_listed_senders(mail: Mail, policies: Sequence[Policy]) -> None:

@@ -49,7 +49,7 @@ def scan(
     Nothing is delivered, quarantined or logged.
     Exit status: 0 would be delivered, 1 blocked for at least one recipient, 2 cannot be read or checked.
     """
-    settings = load_or_exit(config_directories, EXIT_FAILED).settings
+    settings = _with_own_directory(load_or_exit(config_directories, EXIT_FAILED).settings)
     try:
         # Without root's rights nobody but the user can be harmed by a plugin that somebody has changed.
         startup.check_plugins(settings, own_files=os.geteuid() != 0)
@@ -68,10 +68,15 @@ def scan(
     raise SystemExit(EXIT_BLOCKED if _is_blocked(inspection) else 0)
 
 
+def _with_own_directory(settings: Settings) -> Settings:
+    """An offline scan may run as any user: what does not stay in memory goes where that user may write."""
+    if os.access(settings.TEMPBASE, os.W_OK):
+        return settings
+    return settings.model_copy(update={"TEMPBASE": Path(os.environ.get("TMPDIR", "/tmp"))})  # noqa: S108
+
+
 def _read(file: str, settings: Settings) -> Content:
-    # An offline scan may run as any user: what does not fit in memory goes where that user may write.
-    directory = settings.TEMPBASE if os.access(settings.TEMPBASE, os.W_OK) else Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108
-    with Spool(directory, settings.spool_memory_limit) as spool:
+    with Spool(settings.TEMPBASE, settings.spool_memory_limit) as spool:
         try:
             with sys.stdin.buffer if file == "-" else Path(file).open("rb") as stream:
                 while chunk := stream.read(READ_SIZE):

@@ -138,6 +138,8 @@ class MessageSettings(BaseModel):
     # Checks
     bypass_decode_parts: bool
     """The parts of the mail are not looked at one by one (features 10.06)."""
+    keep_decoded_original: BoolLookup
+    """By libmagic's description of what was opened: true, and it is scanned as a whole, too (B13.02)."""
     bypass_virus_checks: BoolLookup
     """True: mail is not scanned for viruses on behalf of this recipient (features 5.28)."""
     bypass_spam_checks: BoolLookup

@@ -19,6 +19,7 @@ JSON_TO_SYSLOG = "syslog"
 JsonTarget = Annotated[str, Field(pattern=rf"^(|{JSON_TO_SYSLOG}|/.+)$")]
 SearchPath = Annotated[str, Field(pattern=r"^/[^:]*(:/[^:]*)*$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+ShortType = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
 
 
 class Settings(MessageSettings):
@@ -64,6 +65,10 @@ class Settings(MessageSettings):
     """Messages after which a worker is replaced by a new one; 0 means never (B18.06)."""
     worker_silence_limit: Annotated[int, Field(ge=3)]
     """Seconds without a sign of life after which a worker counts as hung and is replaced."""
+    max_decoders: Annotated[int, Field(ge=1)]
+    """Processes of one worker that open attachments; they are started when the first attachment comes."""
+    decoder_memory_limit: Annotated[int, Field(ge=128 * 1024 * 1024)]
+    """Octets of address space for each of these processes, and for each program that it starts (B13.06)."""
 
     # Listeners
     inet_socket_bind: str
@@ -94,6 +99,22 @@ class Settings(MessageSettings):
     """The bank of what comes in at a port, an address with its port, or a unix socket (B4.03)."""
     policy_bank: PolicyBanksTable
     """Named sets of overrides (B4.01)."""
+
+    # Unpacking
+    decoders: dict[ShortType, bool]
+    """By type of attachment; false: it is not opened. All others are if this host has a decoder (features 5.48)."""
+    MAXLEVELS: Annotated[int, Field(ge=1)]
+    """Parts, archives and their members inside each other that are opened (B13.03)."""
+    MAXFILES: Annotated[int, Field(ge=1)]
+    """Parts and members of one message that are looked at (B13.03)."""
+    MIN_EXPANSION_QUOTA: Count
+    """Octets that may come out of the attachments of any message, however small it is (B13.03)."""
+    MAX_EXPANSION_QUOTA: Count
+    """Octets that may come out of any message, unless `MIN_EXPANSION_FACTOR` allows more (B13.03)."""
+    MIN_EXPANSION_FACTOR: Annotated[int, Field(ge=1)]
+    """Times the size of a message that may come out of it, however large it is (B13.03)."""
+    MAX_EXPANSION_FACTOR: Annotated[int, Field(ge=1)]
+    """Times the size of a message that may come out of it, up to `MAX_EXPANSION_QUOTA` (B13.03)."""
 
     # Checks
     av_scanners: list[AvScanner]

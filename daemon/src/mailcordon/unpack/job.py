@@ -1,5 +1,6 @@
-"""What goes to a decoder process and what comes back: small values that can be pickled, no octets of mail."""
+"""What goes to a decoder process and what comes back: small values, no octets of mail (their form: `wire`)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -10,7 +11,7 @@ class Quota:
     """What unpacking one message may cost altogether (B13.03)."""
 
     levels: int
-    """Containers inside each other, counted from the message (MAXLEVELS)."""
+    """Parts, containers and members inside each other, the message itself not counted (MAXLEVELS)."""
     files: int
     """Parts and members of the message (MAXFILES)."""
     octets: int
@@ -27,8 +28,6 @@ class PartFile:
     file: Path
     names: tuple[str, ...]
     content_type: str
-    level: int
-    """How many parts it is inside of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,10 @@ class Job:
     """Belongs to this message alone; members are written here under numbered names (B13.06)."""
     parts: tuple[PartFile, ...]
     quota: Quota
+    memory: int
+    """Octets of address space for each process that works on it."""
+    switched_off: frozenset[str] = frozenset()
+    """Short types that are not to be opened (features 5.48)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +89,38 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedBy:
+    """A decoder has opened something."""
+
+    location: str
+    decoder: str
+    """Its name, for counters (OpsDecBy..., B17.05)."""
+    keep: bool
+    """The container is worth scanning as a whole, too."""
+
+
+Record = Looked | Member | Problem | OpenedBy
+"""What a decoder process tells as soon as it knows it: when it comes to a bad end, all that it told counts."""
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """Everything that came out of a job."""
 
     looked: tuple[Looked, ...] = ()
     """One entry for each part of the job and each member with octets, members behind what they came from."""
     members: tuple[Member, ...] = ()
+    """Each behind what it came from."""
     problems: tuple[Problem, ...] = ()
-    decoders: tuple[str, ...] = ()
-    """Names of the decoders that opened something, one for each time (counters OpsDecBy..., B17.05)."""
+    opened: tuple[OpenedBy, ...] = ()
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> "Opened":
+        """Sort what a decoder process told."""
+        known = tuple(records)
+        return cls(
+            looked=tuple(record for record in known if isinstance(record, Looked)),
+            members=tuple(record for record in known if isinstance(record, Member)),
+            problems=tuple(dict.fromkeys(record for record in known if isinstance(record, Problem))),
+            opened=tuple(record for record in known if isinstance(record, OpenedBy)),
+        )

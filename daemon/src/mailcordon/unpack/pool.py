@@ -1,0 +1,64 @@
+"""The decoder processes of a mail worker: started when the first message needs one, replaced when they fail."""
+
+import asyncio
+from pathlib import Path
+
+from mailcordon.errors import UnpackError
+from mailcordon.unpack.decoder_process import DecoderProcess, Hello
+from mailcordon.unpack.job import Job, Opened
+
+DECODERS = "mailcordon.unpack.decoding.registry:all_decoders"
+
+
+class DecoderPool:
+    """At most so many processes; who finds all busy waits."""
+
+    def __init__(self, base: Path, *, size: int, path: str, decoders: str = DECODERS) -> None:
+        """`base`: TEMPBASE. `path`: where programs are looked for. `decoders`: `module:function` that lists them."""
+        self._base = base
+        self._path = path
+        self._decoders = decoders
+        self._size = size
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[DecoderProcess] = []
+
+    async def do(self, job: Job, *, patience: float) -> Opened:
+        """Everything that came out of it. Raises UnpackError when no process is free within `patience` seconds, or none
+        can be started; whatever befalls one that works is told as a problem.
+        """
+        try:
+            async with asyncio.timeout(patience):
+                await self._free.acquire()
+        except TimeoutError:
+            raise UnpackError(f"no decoder process was free for {patience:.0f} s") from None
+        try:
+            process = self._idle.pop() if self._idle else await self._start()
+            try:
+                return await process.do(job)
+            finally:
+                # Also when the message was given up: then it is still at work.
+                if process.usable:
+                    self._idle.append(process)
+                else:
+                    await process.end()
+        finally:
+            self._free.release()
+
+    async def ask(self) -> Hello:
+        """What a decoder process is able to do. It is not kept: nobody may ever need one. Raises UnpackError."""
+        process = await self._start()
+        await process.end()
+        return process.hello
+
+    async def close(self) -> None:
+        """End them all, and wait for those that are at work."""
+        for _ in range(self._size):
+            await self._free.acquire()
+        idle, self._idle = self._idle, []
+        for process in idle:
+            await process.end()
+        for _ in range(self._size):
+            self._free.release()
+
+    async def _start(self) -> DecoderProcess:
+        return await DecoderProcess.start(self._base, self._path, self._decoders)
