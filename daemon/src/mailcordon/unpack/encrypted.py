@@ -6,7 +6,7 @@ from mailcordon.unpack.transfer import decode
 _HEAD = 1024
 """Octets of a body that are looked at."""
 _PKCS7_MIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-_ENCRYPTED_CMS = tuple(
+ENCRYPTED_CMS = tuple(
     bytes.fromhex(identifier)
     for identifier in (
         "06092a864886f70d010703",  # enveloped-data (RFC 5652)
@@ -26,7 +26,7 @@ def is_encrypted(octets: memoryview, part: Part) -> bool:
         return True
     if part.content_type in _PKCS7_MIME:
         head = _head(octets, part)
-        return any(identifier in head[:64] for identifier in _ENCRYPTED_CMS)
+        return any(identifier in head[:64] for identifier in ENCRYPTED_CMS)
     if part.content_type.startswith("text/"):
         return (b"\n" + _head(octets, part).lstrip()).find(b"\n" + _ARMOURED) >= 0
     return False

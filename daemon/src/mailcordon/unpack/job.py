@@ -76,6 +76,8 @@ class ProblemKind(Enum):
     ENCRYPTED = "encrypted"
     OVER_LIMITS = "over limits"
     UNREADABLE = "unreadable"
+    AMBIGUOUS = "ambiguous"
+    """Mail programs may see other contents than we do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mailcordon.unpack.decoding.cms_decoder import is_cms
+from mailcordon.unpack.decoding.mail_types import is_mail
 from mailcordon.unpack.decoding.ole_types import ole_types
 from mailcordon.unpack.decoding.script_types import LOOKED_AT, script_type
 from mailcordon.unpack.decoding.type_map import TypeRule, built_in_rules, types_of
@@ -55,7 +57,11 @@ class FileTypes:
         # A zip file may have anything in front of it; programs open it all the same.
         if (zipped := read_zip_structure(file)) is not None and (zipped.entries or "zip" in types):
             return ("zip", *zip_types(zipped, head[:256]))
+        found = []
         if not _TEXTS.isdisjoint(types) or (not _DISGUISABLE.isdisjoint(types) and b"\0" not in head[:LOOKED_AT:2]):
-            script = script_type(head, name, declared_type, is_html="html" in types)
-            return (script,) if script else ()
-        return ()
+            found.append(script_type(head, name, declared_type, is_html="html" in types))
+        if is_mail(head, name, declared_type):
+            found.append("mail")
+        elif is_cms(head):
+            found.append("p7m")
+        return tuple(filter(None, found))

@@ -8,7 +8,9 @@ from mailcordon.unpack.decoding.archive_decoder import (
     AttachedArchiveDecoder,
     CompressedFileDecoder,
 )
+from mailcordon.unpack.decoding.cms_decoder import CmsDecoder
 from mailcordon.unpack.decoding.decoder import Decoder
+from mailcordon.unpack.decoding.mail_decoder import MailDecoder
 from mailcordon.unpack.decoding.zip_decoder import ZipDecoder
 
 _ARCHIVES = (
@@ -41,6 +43,8 @@ _LIBRARIES = ("libarchive", "magic")
 def all_decoders() -> Sequence[Decoder]:
     """Of those whose types fit a file, the first is tried first; it may not be there on this host (Decoder.find)."""
     return (
+        MailDecoder(),
+        CmsDecoder(),
         ZipDecoder(),
         *(ArchiveDecoder(frozenset({short}), formats, filters) for short, formats, filters in _ARCHIVES),
         *(CompressedFileDecoder(frozenset({short}), name) for short, name in _COMPRESSED),
