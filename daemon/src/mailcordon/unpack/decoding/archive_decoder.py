@@ -1,9 +1,7 @@
 """Archives and compressed files by libarchive."""
 
 from collections.abc import Iterator, Sequence
-from ctypes.util import find_library
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from mailcordon.errors import CannotDecodeError
@@ -19,8 +17,12 @@ _UNNAMED = "data"
 
 
 def find_libarchive() -> str | None:
-    """Name of the library on this host, without loading it."""
-    return find_library("archive") if find_spec("libarchive") else None
+    """Name of the library on this host; None when there is none."""
+    try:
+        from libarchive.ffi import libarchive_path
+    except (ImportError, OSError, AttributeError, TypeError):  # what the binding raises without the library
+        return None
+    return str(libarchive_path)
 
 
 @dataclass(frozen=True, slots=True)

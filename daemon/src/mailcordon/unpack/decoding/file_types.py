@@ -43,7 +43,7 @@ class FileTypes:
 
     def _describe(self, file: Path) -> str:
         try:
-            return self._magic.from_file(str(file))
+            return self._magic.from_file(str(file)).strip()
         except (self._failure, OSError) as error:
             return f"ERROR: {error}"
 

@@ -1,7 +1,10 @@
 """All decoders, in the order in which they are tried (B13.01)."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 from mailcordon.unpack.decoding.archive_decoder import (
     ArchiveDecoder,
@@ -9,8 +12,16 @@ from mailcordon.unpack.decoding.archive_decoder import (
     CompressedFileDecoder,
 )
 from mailcordon.unpack.decoding.cms_decoder import CmsDecoder
-from mailcordon.unpack.decoding.decoder import Decoder
+from mailcordon.unpack.decoding.decoder import Decoded, Decoder
 from mailcordon.unpack.decoding.mail_decoder import MailDecoder
+from mailcordon.unpack.decoding.ole_decoder import OleDecoder
+from mailcordon.unpack.decoding.program_filter import ProgramFilter
+from mailcordon.unpack.decoding.rtf_decoder import RtfDecoder
+from mailcordon.unpack.decoding.seven_zip import SevenZipDecoder
+from mailcordon.unpack.decoding.sink import Sink
+from mailcordon.unpack.decoding.text_decoders import UuencodeDecoder, YencDecoder
+from mailcordon.unpack.decoding.tnef_decoder import TnefDecoder
+from mailcordon.unpack.decoding.unar import UnarDecoder
 from mailcordon.unpack.decoding.zip_decoder import ZipDecoder
 
 _ARCHIVES = (
@@ -36,23 +47,65 @@ _COMPRESSED = (
     ("zst", "zstd"),
     ("Z", "compress"),
 )
+_PROGRAMS = (
+    ("lzo", ("lzop", "-d", "-q")),
+    ("lrz", ("lrzip", "-d", "-q")),
+)
 _SELF_EXTRACTING = ("zip_seekable", "7zip", "rar", "rar5")
-_LIBRARIES = ("libarchive", "magic")
+_BY_SEVEN_ZIP = (
+    *("arj", "chm", "swf", "mslz", "wim", "vhd", "dmg", "squashfs"),  # it alone
+    *("zip", "7z", "rar", "cab", "lha", "tar", "cpio", "a", "deb", "rpm", "iso", "xar"),  # where libarchive fails
+    *("gz", "bz2", "xz", "lzma", "zst", "Z"),
+)
+_BY_UNAR = frozenset({"arc", "zoo", "sit", "rar", "arj", "lha", "zip"})
+_UNKNOWN = frozenset({"F", "ace", "sis", "installshield"})
+_LIBRARIES = ("libarchive", "olefile", "tnefparse")
+
+TEXT_TYPES = frozenset({"asc", "uue", "hqx", "ync"})
+"""Types whose decoders are off unless somebody asks for them (features 7.05)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _NoDecoder:
+    """Archives that nothing in Debian opens, named so that they are told of instead of passed over."""
+
+    short_types: frozenset[str] = _UNKNOWN
+    name: str = "none"
+
+    def find(self) -> str | None:
+        """See Decoder."""
+        return None
+
+    def decode(self, file: Path, name: str, sink: Sink) -> Decoded:
+        """See Decoder."""
+        return Decoded.NOT_APPLICABLE
 
 
 def all_decoders() -> Sequence[Decoder]:
-    """Of those whose types fit a file, the first is tried first; it may not be there on this host (Decoder.find)."""
+    """Of those whose types fit a file, the first is tried first; it may not be there on this host (Decoder.find).
+
+    Imports what they use: that looks for libraries by starting programs, which a confined process should not need.
+    """
+    for library in _LIBRARIES:
+        with suppress(ImportError, OSError, AttributeError, TypeError):  # then find() says so
+            import_module(library)
     return (
         MailDecoder(),
         CmsDecoder(),
         ZipDecoder(),
         *(ArchiveDecoder(frozenset({short}), formats, filters) for short, formats, filters in _ARCHIVES),
         *(CompressedFileDecoder(frozenset({short}), name) for short, name in _COMPRESSED),
+        *(ProgramFilter(frozenset({short}), arguments) for short, arguments in _PROGRAMS),
+        TnefDecoder(),
+        SevenZipDecoder(frozenset({"msi"})),
+        OleDecoder(),
+        RtfDecoder(),
         AttachedArchiveDecoder(frozenset({"exe"}), _SELF_EXTRACTING),
+        SevenZipDecoder(frozenset(_BY_SEVEN_ZIP)),
+        SevenZipDecoder(frozenset({"exe"}), attached=True),
+        UnarDecoder(_BY_UNAR),
+        UuencodeDecoder(),
+        YencDecoder(),
+        UnarDecoder(frozenset({"hqx"})),
+        _NoDecoder(),
     )
-
-
-def load_libraries() -> None:
-    """Import what decoders use, before the process is confined: looking for libraries starts programs."""
-    for name in _LIBRARIES:
-        import_module(name)

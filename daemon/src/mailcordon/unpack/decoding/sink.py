@@ -45,19 +45,23 @@ class Budget:
         """Time that remains; at least 0."""
         return max(self.started + self.quota.seconds - time.monotonic(), 0.0)
 
+    def check(self, files: int = 0, octets: int = 0) -> None:
+        """Raises LimitReachedError when so much more would be too much, or the time is up (B13.04)."""
+        if files > self.files_left:
+            raise LimitReachedError(f"Maximum number of files ({self.quota.files}) exceeded")
+        if octets > self.octets_left:
+            raise LimitReachedError(f"Exceeded storage quota {self.quota.octets} bytes")
+        self.check_time()
+
     def take_file(self) -> None:
         """One member more. Raises LimitReachedError (B13.04)."""
-        if not self.files_left:
-            raise LimitReachedError(f"Maximum number of files ({self.quota.files}) exceeded")
+        self.check(files=1)
         self.files += 1
-        self.check_time()
 
     def take_octets(self, count: int) -> None:
         """So many octets more. Raises LimitReachedError (B13.04)."""
-        if count > self.octets_left:
-            raise LimitReachedError(f"Exceeded storage quota {self.quota.octets} bytes")
+        self.check(octets=count)
         self.octets += count
-        self.check_time()
 
     def check_time(self) -> None:
         """Raises LimitReachedError when the time is up."""

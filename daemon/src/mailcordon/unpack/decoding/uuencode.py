@@ -3,6 +3,7 @@
 import binascii
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 _BEGIN = re.compile(rb"begin [0-7]{3,4} (\S[^\r\n]{0,255})$")
 _LONGEST_LINE = 62
@@ -33,7 +34,7 @@ def decoded_line(line: bytes) -> bytes | None:
 def looks_uuencoded(head: bytes) -> bool:
     """Whether a line `begin` is followed by one that may be of an encoded file, and is as long as that says."""
     lines = head.splitlines()
-    for first, second in zip(lines, lines[1:], strict=False):
+    for first, second in pairwise(lines):
         if begin_name(first) is not None:
             octets = decoded_line(second)
             return octets is not None and len(second) >= len(octets) * 4 // 3
