@@ -43,7 +43,7 @@ class Server:
         while not all(map(_takes_connections, self._listens_on)):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                pytest.fail(f"{self._command[0]} did not start:\n{self._output.read_text(errors='replace')}")
+                pytest.fail(f"{self._command[0]} did not start:\n{self.output()}")
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -70,6 +70,10 @@ class Server:
         """Stop and start it."""
         self.stop()
         self.start()
+
+    def output(self) -> str:
+        """Everything that it printed."""
+        return self._output.read_text(errors="replace")
 
     def suspend(self) -> None:
         """Let it live but do nothing, as on an overloaded host; connections still come about."""
@@ -104,19 +108,98 @@ class Clamd(Server):
         )
 
 
-class Spamd(Server):
-    """spamd with local tests only, and `rules` of the test. With `exact`, its reports tell points to three places."""
+EXACT_REPORT = (
+    "clear_report_template",
+    "report tests=_TESTSSCORES(,)_ autolearn=_AUTOLEARN_",
+    "report checker=SpamAssassin _VERSION_ (_SUBVERSION_) on _HOSTNAME_",
+    "report timing=_TIMING_",
+    "report _REPORT_",
+)
+"""The report that the role `spamassassin` sets up."""
 
-    def __init__(self, directory: Path, *, exact: bool, rules: Sequence[str] = ()) -> None:
+
+class Spamd(Server):
+    """spamd with local tests only, and `rules` of the test. With `exact`, its reports tell points to three places.
+
+    `users`: a directory with preferences of users, which the account `nobody` must be able to read.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        exact: bool,
+        rules: Sequence[str] = (),
+        users: Path | None = None,
+    ) -> None:
         self.path = str(directory / "spamd.sock")
         command = [installed("spamd", "spamd"), "--local", "--nouser-config", "--max-children=2", "--min-spare=1"]
         command += [f"--socketpath={self.path}", f"--pidfile={directory / 'spamd.pid'}", "--syslog=stderr"]
         if os.geteuid() == 0:
             command.append("--username=nobody")
         if exact:
-            command += ["--cf=clear_report_template", "--cf=report tests=_TESTSSCORES(,)_ autolearn=_AUTOLEARN_"]
+            command += ["--timing", *(f"--cf={line}" for line in EXACT_REPORT)]
         command += [f"--cf={rule}" for rule in rules]
+        if users is not None:
+            command.append(f"--virtual-config-dir={users}/%u")
         super().__init__(directory, command, [self.path])
+
+
+class Rspamd(Server):
+    """rspamd's normal worker with a few rules and actions of its own; no Redis, no network."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = str(directory / "rspamd.sock")
+        self.port = free_port()
+        (directory / "rules.lua").write_text(RSPAMD_RULES)
+        (directory / "tld.dat").write_text("com\nexample\ntest\n")
+        configuration = directory / "rspamd.conf"
+        files = {name: directory / name for name in ("pidfile", "cache_file", "stats_file", "history_file")}
+        configuration.write_text(
+            "options {\n"
+            + "".join(f'{name} = "{path}";\n' for name, path in files.items())
+            + f'filters = "regexp"; disable_hyperscan = true; allow_raw_input = true; tempdir = "{directory}";\n'
+            f'hs_cache_dir = "{directory}"; dynamic_conf = "{directory}/dynamic"; url_tld = "{directory}/tld.dat";\n'
+            'dns { nameserver = ["127.0.0.1:1"]; timeout = 0.1s; retransmits = 1; }\n}\n'
+            'logging { type = "console"; level = "warning"; }\n'
+            "actions { reject = 15; add_header = 6; greylist = 4; }\n"
+            f'lua = "{directory}/rules.lua";\n'
+            f'worker "normal" {{ count = 1; bind_socket = "{self.path} mode=0666";'
+            f' bind_socket = "127.0.0.1:{self.port}"; }}\n'
+        )
+        command = [installed("rspamd", "rspamd"), "-f", "-c", str(configuration)]
+        if os.geteuid() == 0:
+            command.append("--insecure")
+        super().__init__(directory, command, [self.path, ("127.0.0.1", self.port)])
+
+
+RSPAMD_RULES = """
+local function always(name, points, description, callback)
+  rspamd_config:register_symbol({name = name, score = points, description = description, callback = callback,
+    type = 'normal'})
+end
+always('ENVELOPE', 0.5, 'What the envelope says', function(task)
+  local from, rcpt = task:get_from('smtp'), task:get_recipients('smtp')
+  local names = {from and from[1] and from[1].addr or '<>'}
+  for _, r in ipairs(rcpt or {}) do names[#names + 1] = r.addr end
+  names[#names + 1] = task:get_helo() or 'no helo'
+  local ip = task:get_ip()
+  names[#names + 1] = ip and ip:is_valid() and tostring(ip) or 'no ip'
+  names[#names + 1] = task:get_queue_id() or 'no id'
+  names[#names + 1] = task:get_user() or 'no user'
+  return true, 1.0, names
+end)
+always('FORBIDDEN_WORD', 7.25, 'Body has the word forbidden', function(task)
+  return string.find(tostring(task:get_content()), 'forbidden') ~= nil
+end)
+always('REFUSED_WITHOUT_POINTS', 0.0, 'A module that decides by itself', function(task)
+  if string.find(tostring(task:get_content()), 'refuse me') then
+    task:set_pre_result('reject', 'by a module')
+    return true
+  end
+  return false
+end)
+"""
 
 
 class CountingSocket:
@@ -199,6 +282,15 @@ def spamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spamd]:
 def exact_spamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spamd]:
     """A running spamd with the report template that the role `spamassassin` sets up."""
     server = Spamd(tmp_path_factory.mktemp("exact-spamd"), exact=True)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def rspamd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rspamd]:
+    """A running rspamd."""
+    server = Rspamd(tmp_path_factory.mktemp("rspamd"))
     server.start()
     yield server
     server.stop()

@@ -1,5 +1,7 @@
 """Reading what spamd answers to REPORT, also from those who forge it."""
 
+import re
+
 import pytest
 
 from mailcordon.check.spamd_report import parse_report
@@ -43,6 +45,52 @@ def test_table_drawn_by_the_sender() -> None:
 
 def test_report_without_a_table() -> None:
     assert parse_report(answer("All is well.\n"), "sa").tests == ()
+
+
+def test_descriptions_of_the_table() -> None:
+    assert parse_report(answer(TABLE % ""), "sa").descriptions == (
+        ("MISSING_DATE", "Missing Date: header"),
+        ("NO_RELAYS", "Informational: message was not relayed via SMTP [URIs: 9.9 FORGED_A]"),
+        ("GTUBE", "BODY: Generic Test"),
+    )
+
+
+EXACT = """\
+tests=A=2.739,B_1=-0.001,C=1000 autolearn=no autolearn_force=no
+checker=SpamAssassin 4.0.1 (2024-03-25) on gate.example.test
+timing=total 63 ms - parse: 1.04 (1.7%), tests_pri_0: 42 (66.4%)
+
+*  2.7 A Missing Date: header, which is a long
+*      description
+* -0.0 B_1 URI: Contains something
+*      [URIs: x.example y.example]
+[z.example]
+* 1000 C BODY: Test
+
+"""
+
+
+def test_exact_with_everything() -> None:
+    """Features 8.07: the engine, its time, and what the tests are about."""
+    spam = parse_report(answer(EXACT, score="1002.7"), "sa")
+    assert (spam.score, spam.autolearn) == (1002.738, "no")
+    assert spam.tests == (("A", 2.739), ("B_1", -0.001), ("C", 1000.0))
+    assert spam.checker == "SpamAssassin 4.0.1 (2024-03-25) on gate.example.test"
+    assert spam.timing == "total 63 ms - parse: 1.04 (1.7%), tests_pri_0: 42 (66.4%)"
+    assert spam.descriptions == (
+        ("A", "Missing Date: header, which is a long description"),
+        ("B_1", "URI: Contains something [URIs: x.example y.example] [z.example]"),
+        ("C", "BODY: Test"),
+    )
+
+
+@pytest.mark.parametrize("line", ["timing=total 0 ms - \n", "timing=_TIMING_\n", ""])
+def test_time_that_was_not_measured(line: str) -> None:
+    """spamd without --timing, and SpamAssassin before 3.3."""
+    report = re.sub(r"timing=.*\n", line, EXACT)
+    spam = parse_report(answer(report, score="1002.7"), "sa")
+    assert spam.timing == ""
+    assert len(spam.descriptions) == 3
 
 
 def test_exact() -> None:

@@ -31,7 +31,19 @@ OF_THE_CONTRACT = [
 ]
 
 
-@pytest.mark.parametrize("name", [*OF_THE_CONTRACT, "pid_file", "lock_file", "defang_by_ccat"])
+OF_SPAMASSASSIN = [
+    "sa_local_tests_only",
+    "sa_configpath",
+    "sa_siteconfigpath",
+    "sa_userprefs_file",
+    "sa_userconf",
+    "sa_debug",
+    "helpers_home",
+]
+"""B14.06: what SpamAssassin inside the filter needed."""
+
+
+@pytest.mark.parametrize("name", [*OF_THE_CONTRACT, *OF_SPAMASSASSIN, "pid_file", "lock_file", "defang_by_ccat"])
 def test_retired_variables_are_accepted_with_a_warning(tmp_path: Path, name: str) -> None:
     """B19.06, features 5.42, 5.43: the value changes nothing, and the warning says what holds instead."""
     plain = loaded(tmp_path, "").values

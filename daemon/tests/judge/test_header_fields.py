@@ -96,6 +96,63 @@ def test_spammy(edits: Edits) -> None:
     assert result.subject_prefix == "***SPAM*** "
 
 
+ALLOWED = {"X-Amavis-Category": False, "X-Spam-Report": True, "X-Spam-Checker-Version": True}
+
+
+def test_report_and_checker_version(edits: Edits) -> None:
+    """B9.04: off as packaged; the report has our own tests, too (B9.09)."""
+    spam = SpamScore(
+        7.7,
+        (("A_TEST", 2.749), ("B_TEST", None)),
+        checker="SpamAssassin 4.0.1 on gate.example.test",
+        descriptions=(("A_TEST", "Missing Date: header"),),
+    )
+    found = Findings(spam=spam, points=(("AV:Phishing.X", 0.1),), virus_checked=True)
+    (plain_result,) = edits(found)
+    assert not {"X-Spam-Report", "X-Spam-Checker-Version"} & dict(plain_result.prepend).keys()
+    (result,) = edits(found, allowed_added_header_fields=ALLOWED, score_sender=-1.5)
+    fields = dict(result.prepend)
+    assert fields["X-Spam-Report"] == "\n".join(
+        [
+            "* 2.749 A_TEST Missing Date: header",
+            "*       B_TEST",
+            "*   0.1 AV:Phishing.X",
+            "*  -1.5 AM.WBL soft lists of senders",
+        ]
+    )
+    assert fields["X-Spam-Checker-Version"] == "SpamAssassin 4.0.1 on gate.example.test"
+
+
+def test_an_engine_that_does_not_name_itself(edits: Edits) -> None:
+    (result,) = edits(rated(7.7), allowed_added_header_fields=ALLOWED)
+    assert "X-Spam-Report" in dict(result.prepend)
+    assert "X-Spam-Checker-Version" not in dict(result.prepend)
+
+
+def test_report_has_an_end(edits: Edits) -> None:
+    tests = tuple((f"TEST_{number}", 1.0) for number in range(150))
+    (result,) = edits(rated(150.0, *tests), allowed_added_header_fields=ALLOWED)
+    lines = dict(result.prepend)["X-Spam-Report"].split("\n")
+    assert len(lines) == 101
+    assert lines[-1] == "* 50 more tests"
+
+
+def test_each_user_has_a_score_of_his_own(edits: Edits) -> None:
+    """B14.06: recipients with their own sa_username."""
+    found = Findings(
+        spam=SpamScore(9.0, (("X", 9.0),)),
+        spam_by_user={"bob": SpamScore(9.0, (("X", 9.0),)), "": SpamScore(3.0, (("X", 3.0),)), "eve": None},
+    )
+    users = {"hash": {LOCAL: "bob", "eve@example.test": "eve"}}
+    recipients = [LOCAL, "sam@example.test", "eve@example.test"]
+    bob, sam, eve = (dict(result.prepend) for result in edits(found, recipients, sa_username=users))
+    assert (bob["X-Spam-Flag"], bob["X-Spam-Score"]) == ("YES", "9")
+    assert "tests=[X=9]" in bob["X-Spam-Status"]
+    assert (sam["X-Spam-Flag"], sam["X-Spam-Score"]) == ("NO", "3")
+    assert "tests=[X=3]" in sam["X-Spam-Status"]
+    assert "X-Spam-Score" not in eve, "the scanner gave no score for this user"
+
+
 def test_below_the_tag_level_there_is_nothing(edits: Edits) -> None:
     assert edits(rated(1.999))[0].prepend == (SCANNED,)
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from mailcordon.config.policy import Policy
 from mailcordon.errors import ScannerError
 from mailcordon.mail.content import Content
-from mailcordon.mail.finding import Finding, Findings, SpamScore
+from mailcordon.mail.finding import Finding, Findings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.part import Part
 from mailcordon.mail.signature import Signature
@@ -54,7 +54,7 @@ class Check(Protocol):
 
 
 class Scanner(Protocol):
-    """What virus scanners and spam scanners have in common."""
+    """A scanner behind a check."""
 
     @property
     def name(self) -> str:
@@ -78,13 +78,6 @@ class VirusScanner(Scanner, Protocol):
         """Give up connections."""
 
 
-class SpamScanner(Scanner, Protocol):
-    """A spam scanner, wherever it runs."""
-
-    async def score(self, head: bytes, content: Content) -> SpamScore:
-        """Rate the message. `head` holds fields to be put on top of it. Raises ScannerError when there is no score."""
-
-
 async def state_of(tier: str, scanner: Scanner) -> ScannerState:
     """Ask a scanner whether it is there."""
     try:
@@ -95,18 +88,19 @@ async def state_of(tier: str, scanner: Scanner) -> ScannerState:
 
 
 def merged(partial: Iterable[Findings]) -> Findings:
-    """All findings in order; there is at most one spam score among them."""
+    """All findings in order; at most one of them holds spam scores."""
     found: tuple[Finding, ...] = ()
-    spam, virus_checked, sender_credible, os_fingerprint, modified = None, False, "", None, ""
+    spam, by_user, virus_checked, sender_credible, os_fingerprint, modified = None, None, False, "", None, ""
     points: tuple[tuple[str, float], ...] = ()
     signatures: tuple[Signature, ...] = ()
     for result in partial:
         found += result.found
         spam = spam or result.spam
+        by_user = by_user or result.spam_by_user
         virus_checked = virus_checked or result.virus_checked
         sender_credible = sender_credible or result.sender_credible
         points += result.points
         signatures += result.signatures
         os_fingerprint = os_fingerprint or result.os_fingerprint
         modified = modified or result.modified
-    return Findings(found, spam, points, virus_checked, sender_credible, signatures, os_fingerprint, modified)
+    return Findings(found, spam, by_user, points, virus_checked, sender_credible, signatures, os_fingerprint, modified)

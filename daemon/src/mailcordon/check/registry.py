@@ -10,7 +10,7 @@ from mailcordon.check.base import Check, ScannerState, merged
 from mailcordon.check.clamd import ClamdClient
 from mailcordon.check.header import HeaderCheck
 from mailcordon.check.spam import SpamCheck
-from mailcordon.check.spamd import SpamdClient
+from mailcordon.check.spam_engines import spam_scanner
 from mailcordon.check.virus import VirusCheck
 from mailcordon.config.policy import Policy
 from mailcordon.config.settings import Settings
@@ -94,11 +94,8 @@ def _all_checks(settings: Settings) -> tuple[Check, ...]:
             failure_is_fatal=settings.virus_scanners_failure_is_fatal,
         ),
         SpamCheck(
-            [
-                SpamdClient(scanner.name, scanner.socket, min(settings.spam_scan_timeout, first_share))
-                for scanner in settings.spam_scanners
-            ],
-            size_limit=settings.sa_mail_body_size_limit,
+            [spam_scanner(entry, settings, first_share) for entry in settings.spam_scanners],
+            timeout_seconds=first_share,
             failure_is_fatal=settings.spam_scanners_failure_is_fatal,
         ),
         HeaderCheck(settings.allowed_header_tests),

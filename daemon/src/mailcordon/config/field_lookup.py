@@ -56,6 +56,7 @@ _TEXTS = (
     "banned_admin",
     "bad_header_admin",
     "spam_admin",
+    "sa_username",
 )
 FIELDS: Mapping[str, tuple[str, FieldKind]] = {
     **{setting: (name, FieldKind.BOOLEAN) for setting, name in _YES_NO.items()},

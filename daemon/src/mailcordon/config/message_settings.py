@@ -144,6 +144,8 @@ class MessageSettings(BaseModel):
     """True: mail is not scanned for viruses on behalf of this recipient (features 5.28)."""
     bypass_spam_checks: BoolLookup
     """True: mail is not scored on behalf of this recipient (features 5.29)."""
+    sa_username: TextLookup
+    """Whose preferences SpamAssassin applies on behalf of this recipient; empty: those for everybody (B14.06)."""
     bypass_banned_checks: BoolLookup
     """True: parts of mail are not compared with the rules of banned names on behalf of this recipient."""
     bypass_header_checks: BoolLookup

@@ -10,6 +10,7 @@ from mailcordon.config.message_settings import MessageSettings, size_limit
 from mailcordon.config.policy_sources import Source, Values, by_category, sources_of
 from mailcordon.config.recipient_fields import RecipientFields
 from mailcordon.config.sender_rating import NEUTRAL, NOBODY, SenderRating, Senders, SenderTables
+from mailcordon.config.spamd_user import spamd_user
 from mailcordon.mail.category import OVERSIZED, Category, Destiny, Major
 from mailcordon.mail.envelope import Recipient
 from mailcordon.mail.message import Mail
@@ -49,6 +50,8 @@ class Policy:
     newvirus_admin: str
     remove_existing_spam_headers: bool
     remove_existing_x_scanned_headers: bool
+    sa_username: str = ""
+    """Whose preferences SpamAssassin applies; empty for those of everybody (B14.06)."""
     sender: SenderRating = NEUTRAL
     """What the recipient thinks of the sender."""
 
@@ -187,6 +190,7 @@ def _policy(values: Values, rating: SenderRating) -> Policy:
         newvirus_admin=str(values["newvirus_admin"] or ""),
         remove_existing_spam_headers=yes("remove_existing_spam_headers"),
         remove_existing_x_scanned_headers=yes("remove_existing_x_scanned_headers"),
+        sa_username=spamd_user(str(values["sa_username"] or "")),
         sender=rating,
     )
 

@@ -30,6 +30,7 @@ _PLAIN = (
     "newvirus_admin",
     "remove_existing_spam_headers",
     "remove_existing_x_scanned_headers",
+    "sa_username",
 )
 _NAMED: Mapping[str, Mapping[CategoryKey, str]] = {
     "lovers_by_ccat": {

@@ -54,7 +54,9 @@ SCHEMA_OF_DESTINY = _named(
     {"type": "string", "pattern": f"^([dD]_)?({'|'.join(d.name.lower() + '|' + d.name for d in Destiny)})$"},
 )
 SCHEMA_OF_DELIVERY = _named("delivery-method", {"anyOf": [{"type": "string"}, {**_TEXTS, "minItems": 1}]})
-SCHEMA_OF_SOCKET = _named("socket-address", {"type": "string", "pattern": r"^(/|.*:[0-9]{1,5}$)"})
+_SOCKET: Schema = {"type": "string", "pattern": r"^(/|.*:[0-9]{1,5}$)"}
+SCHEMA_OF_SOCKET = _named("socket-address", _SOCKET)
+SCHEMA_OF_SOCKETS = _named("socket-addresses", {"anyOf": [_SOCKET, {"type": "array", "items": _SOCKET, "minItems": 1}]})
 
 
 def schema_of_one_or_list(schema: Schema) -> WithJsonSchema:

@@ -126,13 +126,13 @@ class Settings(MessageSettings):
     virus_scanners_failure_is_fatal: bool
     """True: no verdict from any scanner means 4xx. False: the mail is UNCHECKED (B14.04)."""
     spam_scanners: list[SpamScanner]
-    """Spam scanners (B14.06)."""
+    """Spam scanners; what they find adds up (B14.06)."""
     spam_scan_timeout: Seconds
-    """Seconds that a spam scanner may take for one message (B18.07)."""
+    """Seconds that a spam scanner may take for one message, all its servers together (B18.07)."""
     spam_scanners_failure_is_fatal: bool
     """True: no score from any scanner means 4xx. False: the mail goes on without a score."""
     sa_mail_body_size_limit: Count
-    """Octets; larger messages are not given to the spam scanner. 0 means no limit."""
+    """Octets; larger messages go to no spam scanner but those with a limit of their own. 0 means no limit."""
 
     allowed_header_tests: dict[HeaderTest, bool]
     """Faults of the header section that are looked for; those that are not named here are (B5.01)."""

@@ -4,7 +4,16 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetPydanticSchema, PlainSerializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    PlainSerializer,
+    SecretStr,
+    model_validator,
+)
 from pydantic_core import core_schema
 
 from mailcordon.config.bank_names import BankName, BankNames, bank_names
@@ -17,6 +26,7 @@ from mailcordon.config.schema_types import (
     SCHEMA_OF_DESTINY,
     SCHEMA_OF_NETWORKS,
     SCHEMA_OF_SOCKET,
+    SCHEMA_OF_SOCKETS,
     schema_of_lookup,
 )
 from mailcordon.mail.addresses import addresses_in
@@ -211,6 +221,15 @@ class AvScanner(BaseModel):
     """Path of its unix socket, or HOST:PORT."""
 
 
+def _one_or_several(raw: object) -> object:
+    return raw if isinstance(raw, list) else [raw]
+
+
+ScannerSockets = Annotated[
+    list[ScannerSocket], BeforeValidator(_one_or_several), Field(min_length=1), SCHEMA_OF_SOCKETS
+]
+
+
 class SpamScanner(BaseModel):
     """One entry of `spam_scanners` (B14.06)."""
 
@@ -218,7 +237,19 @@ class SpamScanner(BaseModel):
 
     name: str
     """Name in the log."""
-    protocol: Literal["spamd"]
-    """What the scanner speaks."""
-    socket: ScannerSocket
-    """Path of its unix socket, or HOST:PORT."""
+    protocol: Literal["spamd", "rspamd"]
+    """What the scanner speaks: that of SpamAssassin's spamd, or rspamd's HTTP."""
+    socket: ScannerSockets
+    """Path of its unix socket, or HOST:PORT; of several in a list one is asked, and others when it fails."""
+    mail_body_size_limit: Annotated[int, Field(ge=0)] | None = None
+    """Octets; larger messages are not given to it. `sa_mail_body_size_limit` unless set; 0 means no limit."""
+    score_factor: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    """Its points are multiplied by it before they are added to those of other scanners."""
+    password: SecretStr | None = None
+    """For rspamd's controller in place of a normal worker."""
+
+    @model_validator(mode="after")
+    def _password_is_for_rspamd(self) -> "SpamScanner":
+        if self.password is not None and self.protocol != "rspamd":
+            raise ValueError("password: only rspamd asks for one")
+        return self

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from mailcordon.config.message_settings import MessageSettings
 from mailcordon.config.settings import Settings
@@ -14,7 +14,11 @@ from mailcordon.config.toml_lines import Key
 from mailcordon.config.types import AvScanner, SpamScanner
 
 _BANKS = "policy_bank"
-_ENTRIES = {"av_scanners": AvScanner, "av_scanners_backup": AvScanner, "spam_scanners": SpamScanner}
+_ENTRIES: Mapping[str, type[BaseModel]] = {
+    "av_scanners": AvScanner,
+    "av_scanners_backup": AvScanner,
+    "spam_scanners": SpamScanner,
+}
 _AMAVISD_FORM = re.compile(r"[$@%]?(.+?)(?:_maps|_acl|_re)?")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from mailcordon.config.message_settings import MessageSettings
 from mailcordon.config.settings import Settings
 from mailcordon.judge.ruling import Ruling
+from mailcordon.judge.spam_report import spam_report
 from mailcordon.judge.subject_tag import subject_tag
 from mailcordon.mail.category import OVER_LIMITS, Category, Major
 from mailcordon.mail.envelope import Client
@@ -123,16 +124,24 @@ def _spam_fields(ruling: Ruling, findings: Findings, settings: Settings) -> Iter
     if settings.sa_spam_level_char:
         yield "X-Spam-Level", stars(shown, settings.sa_spam_level_char)
     yield "X-Spam-Status", _status(ruling, findings, shown, is_spammy=is_spammy)
+    forbidden = settings.once(_forbidden)
+    spam = findings.spam_for(ruling.policy.sa_username)
+    if "x-spam-report" not in forbidden:
+        yield "X-Spam-Report", spam_report(_tests(ruling, findings), spam)
+    if spam and spam.checker and "x-spam-checker-version" not in forbidden:
+        yield "X-Spam-Checker-Version", spam.checker
+
+
+def _tests(ruling: Ruling, findings: Findings) -> list[tuple[str, float | None]]:
+    """All tests that hit: those of the scanners, and ours (B9.09)."""
+    spam, points = findings.spam_for(ruling.policy.sa_username), ruling.policy.sender.points
+    return [*(spam.tests if spam else ()), *findings.points, *([("AM.WBL", points)] if points else [])]
 
 
 def _status(ruling: Ruling, findings: Findings, shown: float, *, is_spammy: bool) -> str:
-    policy, spam = ruling.policy, findings.spam
+    policy, spam = ruling.policy, findings.spam_for(ruling.policy.sa_username)
     levels = [("tagged_above", policy.spam_tag_level), ("required", policy.spam_tag2_level)]
-    tests = [
-        *(spam.tests if spam else ()),
-        *findings.points,
-        *([("AM.WBL", policy.sender.points)] if policy.sender.points else []),
-    ]
+    tests = _tests(ruling, findings)
     names = ", ".join(name if points is None else f"{name}={points_text(points)}" for name, points in tests)
     words = [
         "Yes," if is_spammy else "No,",

@@ -92,9 +92,10 @@ def _score(findings: Findings, policy: Policy) -> float | None:
     if policy.bypass_spam_checks:
         return None
     extra = [policy.sender.points, *(points for _, points in findings.points)]
-    if findings.spam is None:
+    spam = findings.spam_for(policy.sa_username)
+    if spam is None:
         return round(sum(extra), 3) if any(extra) else None
-    return round(findings.spam.score + sum(extra), 3)
+    return round(spam.score + sum(extra), 3)
 
 
 def _levels(score: float | None, policy: Policy) -> set[Category]:

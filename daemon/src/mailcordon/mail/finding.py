@@ -1,6 +1,6 @@
 """What the checks found in one message."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mailcordon.mail.category import Category, Major
@@ -32,6 +32,12 @@ class SpamScore:
     """Name and points of each test that hit; points None where the engine does not tell them."""
     autolearn: str | None = None
     source: str = ""
+    checker: str = ""
+    """The engine with its version and host, for X-Spam-Checker-Version; empty where it does not tell them."""
+    timing: str = ""
+    """Where the engine's own time went, for the log; empty where it does not tell."""
+    descriptions: tuple[tuple[str, str], ...] = ()
+    """What tests are about, by name; one line each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,9 @@ class Findings:
 
     found: tuple[Finding, ...] = ()
     spam: SpamScore | None = None
-    """None when no spam check was made (log: `Hits: -`)."""
+    """None when no spam check was made (log: `Hits: -`); the highest one where recipients have scores of their own."""
+    spam_by_user: Mapping[str, SpamScore | None] | None = None
+    """By `sa_username`, where recipients of the message have different ones; None: `spam` is everybody's (B14.06)."""
     points: tuple[tuple[str, float], ...] = ()
     """What else counts towards the score, shown like tests of the spam scanner; also where that did not run (B9.09)."""
     virus_checked: bool = False
@@ -54,6 +62,10 @@ class Findings:
     """What p0f takes the client's operating system for."""
     modified: str = ""
     """How the body was changed, e.g. `defanged` or `using altermime`; empty: it is as it came (B9.04)."""
+
+    def spam_for(self, user: str) -> SpamScore | None:
+        """The score for recipients whose `sa_username` is `user`."""
+        return self.spam if self.spam_by_user is None else self.spam_by_user.get(user)
 
     @property
     def virus_names(self) -> tuple[str, ...]:
