@@ -68,6 +68,12 @@ class QuarantineError(TemporaryError):
     where = "quarantine"
 
 
+class StoreError(TemporaryError):
+    """The data base gave no answer, or not the one that is needed; also its file or its account is wrong."""
+
+    where = "sql"
+
+
 class TemplateError(MailcordonError):
     """A template of a notification is wrong, or failed; carries file, line and reason."""
 

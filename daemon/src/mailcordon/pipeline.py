@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from mailcordon.act.dispatch import Actor
 from mailcordon.check.base import ScannerState
@@ -18,6 +19,7 @@ from mailcordon.config.policy_banks import PolicyBanks
 from mailcordon.config.recipient_fields import FieldProvider
 from mailcordon.config.sender_rating import NEUTRAL
 from mailcordon.config.settings import Settings
+from mailcordon.errors import QuarantineError
 from mailcordon.hooks.plugins import HookedMail, Plugins
 from mailcordon.judge.judge import judge
 from mailcordon.judge.virus_scores import with_virus_scores
@@ -31,6 +33,10 @@ from mailcordon.mail.score import points_text
 from mailcordon.mail.verdict import Outcome, Verdict
 from mailcordon.unpack import Limits, Structure, split
 from mailcordon.unpack.unpacker import Unpacked, Unpacker
+
+if TYPE_CHECKING:
+    # Loaded where there is a data base only: it costs time at start, and memory.
+    from mailcordon.store.store import Reservation, Store
 
 log = logging.getLogger(__name__)
 
@@ -52,16 +58,19 @@ class Inspection:
     verdicts: tuple[Verdict, ...]
     hooked: HookedMail | None = None
     """The message as plugins see it; None without plugins."""
+    place: "Reservation | None" = None
+    """The message's place in the data base; None without one."""
 
 
 class Pipeline:
     """Takes messages through all rooms; one instance a worker, any number of messages at a time."""
 
-    def __init__(self, banks: PolicyBanks, fields: FieldProvider | None = None) -> None:
-        """`fields`: a data base that knows settings of recipients (B3.02)."""
+    def __init__(self, banks: PolicyBanks, fields: FieldProvider | None = None, store: "Store | None" = None) -> None:
+        """`fields`: a data base that knows settings of recipients (B3.02); `store`: one that keeps the mail log."""
         self._banks = banks
         self._fields = fields
         self._unpacker = Unpacker(banks.base)
+        self._store = store
         self._checks = Checks(banks.base)
         self._actor = Actor(banks.base)
         self._plugins = Plugins.of(banks)
@@ -73,6 +82,17 @@ class Pipeline:
         if hooked:
             mail = await hooked.message_received()
         settings = self._banks.of(mail.session)
+        place = self._store.begin(mail, settings) if self._store else None
+        try:
+            return await self._inspect(mail, settings, hooked, place)
+        except BaseException:
+            if place:
+                place.abandon()
+            raise
+
+    async def _inspect(
+        self, mail: Mail, settings: Settings, hooked: HookedMail | None, place: "Reservation | None"
+    ) -> Inspection:
         structure = await self._structure(mail, settings)
         mail.lap("unpack")
         if hooked:
@@ -112,13 +132,30 @@ class Pipeline:
                 mail = self._under(mail, banks)
                 settings = self._banks.of(mail.session)
                 policies = policies_for_mail(settings, mail, fields)
+        if place:
+            # Not before: the checks need not wait for it. Not later: verdicts name the mail_id.
+            mail = await place.settle(mail)
+            mail.lap("sql")
         verdicts = judge(mail, findings, policies, settings)
         mail.lap("judge")
-        return Inspection(mail, settings, structure.root, findings, policies, verdicts, hooked)
+        return Inspection(mail, settings, structure.root, findings, policies, verdicts, hooked, place)
 
     async def process(self, mail: Mail) -> tuple[Inspection, Outcome]:
         """The whole way. A 2xx in the outcome means that the mail is safe elsewhere (design rule 1)."""
         inspection = await self.inspect(mail)
+        place = inspection.place
+        try:
+            inspection, outcome = await self._act(inspection)
+        except QuarantineError:
+            # Nothing has happened. After anything else the unfinished row tells that something may have.
+            if place:
+                place.abandon()
+            raise
+        if place:
+            place.finish(inspection.mail, inspection.settings, inspection.findings, outcome)
+        return inspection, outcome
+
+    async def _act(self, inspection: Inspection) -> tuple[Inspection, Outcome]:
         hooked = inspection.hooked
         if hooked:
             findings = await hooked.before_send(
@@ -126,7 +163,12 @@ class Pipeline:
             )
             inspection = replace(inspection, findings=findings)
         outcome = await self._actor.act(
-            inspection.mail, inspection.settings, inspection.findings, inspection.verdicts, inspection.policies
+            inspection.mail,
+            inspection.settings,
+            inspection.findings,
+            inspection.verdicts,
+            inspection.policies,
+            inspection.place,
         )
         if hooked:
             await hooked.after_send(

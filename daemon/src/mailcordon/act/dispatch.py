@@ -24,6 +24,7 @@ from mailcordon.config.settings import Settings
 from mailcordon.mail.category import Destiny
 from mailcordon.mail.feedback import FeedbackReport
 from mailcordon.mail.finding import Findings
+from mailcordon.mail.keeping import SqlCopies
 from mailcordon.mail.message import Mail
 from mailcordon.mail.reply import Reply
 from mailcordon.mail.verdict import Disposition, Outcome, Verdict
@@ -71,15 +72,17 @@ class Actor:
         findings: Findings,
         verdicts: Sequence[Verdict],
         policies: Sequence[Policy],
+        sql: SqlCopies | None = None,
     ) -> Outcome:
         """Do what the verdicts say; a 2xx in the outcome means that the mail is safe elsewhere or done with.
 
+        `sql`: the message's place in a data base, for quarantine methods that want one.
         Raises QuarantineError when a copy could not be stored; nothing else has happened then.
         """
         deadline = Deadline.of(mail, settings.child_timeout, self._timeouts)
         self._keeping.begin(deadline.at - settings.child_timeout)
         try:
-            return await self._act(mail, settings, findings, verdicts, policies, deadline)
+            return await self._act(mail, settings, findings, verdicts, policies, deadline, sql)
         finally:
             self._keeping.end(asyncio.get_running_loop().time())
 
@@ -91,11 +94,12 @@ class Actor:
         verdicts: Sequence[Verdict],
         policies: Sequence[Policy],
         deadline: Deadline,
+        sql: SqlCopies | None,
     ) -> Outcome:
         together = mail.session.protocol != "LMTP"
         if together and any(verdict.destiny is Destiny.TEMPFAIL for verdict in verdicts):
             return self._withheld(mail, verdicts, policies)
-        copies = await self._quarantine.keep(mail, settings, findings, verdicts, deadline)
+        copies = await self._quarantine.keep(mail, settings, findings, verdicts, deadline, sql)
         mail.lap("quarantine")
         fates = await self._forward(mail, settings, verdicts, policies, deadline)
         mail.lap("forward")

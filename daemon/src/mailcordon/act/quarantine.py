@@ -14,14 +14,16 @@ from mailcordon.act.quarantine_fields import quarantine_fields
 from mailcordon.act.quarantine_file import relative_path, store
 from mailcordon.act.received import received_field
 from mailcordon.act.timeouts import Deadline
+from mailcordon.config.partition_tag import partition_tag
 from mailcordon.config.policy import quarantine_method
 from mailcordon.config.settings import Settings
-from mailcordon.config.types import LOCAL_QUARANTINE
+from mailcordon.config.types import LOCAL_QUARANTINE, SQL_QUARANTINE
 from mailcordon.errors import QuarantineError
 from mailcordon.mail.category import Destiny
 from mailcordon.mail.envelope import Envelope, Recipient
 from mailcordon.mail.finding import Findings
 from mailcordon.mail.header import HeaderEdits
+from mailcordon.mail.keeping import SQL_KIND, SqlCopies
 from mailcordon.mail.message import Mail
 from mailcordon.mail.verdict import QuarantineCopy, Verdict
 
@@ -44,9 +46,11 @@ class Quarantine:
         findings: Findings,
         verdicts: Sequence[Verdict],
         deadline: Deadline,
+        sql: SqlCopies | None = None,
     ) -> tuple[QuarantineCopy, ...]:
         """Make the copies. Raises QuarantineError when one of them is not safe (B10.09).
 
+        `sql`: the message's place in a data base.
         Mail that the client is told to bring again is not kept: each of its tries would leave another copy.
         """
         copies = []
@@ -61,6 +65,8 @@ class Quarantine:
             copy = with_fields(mail, fields, HeaderEdits())
             if "@" in place:
                 kept = await self._send(mail, settings, copy, place, deadline)
+            elif place == SQL_QUARANTINE:
+                kept = await self._into_sql(mail, copy, sql)
             else:
                 kept = await self._store(mail, settings, copy, place)
             copies.append(replace(kept, is_archive=wish.is_archive))
@@ -72,6 +78,14 @@ class Quarantine:
         location = await _in_thread(_write, mail, settings, copy, template)
         log.debug("(%s) %s quarantined in %s", mail.log_id, mail.mail_id, location)
         return QuarantineCopy(location, "Z" if location.endswith(".gz") else "F")
+
+    @staticmethod
+    async def _into_sql(mail: Mail, copy: EditedMessage, sql: SqlCopies | None) -> QuarantineCopy:
+        if sql is None:
+            raise QuarantineError(f"{SQL_QUARANTINE} there is no data base")
+        location = await sql.keep(copy.chunks)
+        log.debug("(%s) %s quarantined in the data base as %s", mail.log_id, mail.mail_id, location)
+        return QuarantineCopy(location, SQL_KIND)
 
     async def _send(
         self, mail: Mail, settings: Settings, copy: EditedMessage, target: str, deadline: Deadline
@@ -132,7 +146,7 @@ def _write(mail: Mail, settings: Settings, copy: EditedMessage, template: str) -
         template,
         mail,
         subdir_levels=settings.quarantine_subdir_levels,
-        partition_tag=settings.partition_tag,
+        partition_tag=partition_tag(settings, mail.received_at),
     )
     store(settings.QUARANTINEDIR, path, copy.chunks())
     return str(path)

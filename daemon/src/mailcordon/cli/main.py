@@ -4,6 +4,7 @@ import click
 
 from mailcordon import __version__
 from mailcordon.cli.check_config import check_config
+from mailcordon.cli.db import db
 from mailcordon.cli.password import password
 from mailcordon.cli.scan import scan
 from mailcordon.cli.serve import serve
@@ -19,3 +20,4 @@ main.add_command(serve)
 main.add_command(check_config)
 main.add_command(scan)
 main.add_command(password)
+main.add_command(db)

@@ -9,6 +9,9 @@ from mailcordon.config.message_settings import MessageSettings
 from mailcordon.config.next_hop import CLIENTS_OWN, DeliveryMethod
 from mailcordon.config.regimes import constant, named_in, regimes
 from mailcordon.config.settings import Settings
+from mailcordon.config.types import SQL_QUARANTINE
+
+_QUARANTINE_METHODS = tuple(name for name in MessageSettings.model_fields if name.endswith("_quarantine_method"))
 
 _Problem = tuple[tuple[str, ...], str]
 """The settings that do not go together, the one to blame first, and why."""
@@ -65,6 +68,16 @@ def _cutoff(effective: MessageSettings, _settings: Settings) -> Iterator[_Proble
         )
 
 
+def _no_data_base(effective: MessageSettings, settings: Settings) -> Iterator[_Problem]:
+    if settings.storage_sql_dsn:
+        return
+    names = [name for name in _QUARANTINE_METHODS if getattr(effective, name) == SQL_QUARANTINE]
+    if SQL_QUARANTINE in effective.quarantine_method_by_ccat.values():
+        names.append("quarantine_method_by_ccat")
+    for name in names:
+        yield ((name,), f'"{SQL_QUARANTINE}" needs a data base; set storage_sql_dsn')
+
+
 def _hidden_tls(effective: MessageSettings, _settings: Settings) -> Iterator[_Problem]:
     if effective.tls_security_level_in == "encrypt" and "STARTTLS" in effective.smtpd_discard_ehlo_keywords:
         yield (
@@ -102,4 +115,9 @@ def _is_own(host: str | None, bind: str) -> bool:
     return address == own or (own.is_unspecified and address.is_loopback)
 
 
-_RULES: tuple[Callable[[MessageSettings, Settings], Iterator[_Problem]], ...] = (_cutoff, _hidden_tls, _loops)
+_RULES: tuple[Callable[[MessageSettings, Settings], Iterator[_Problem]], ...] = (
+    _cutoff,
+    _hidden_tls,
+    _loops,
+    _no_data_base,
+)

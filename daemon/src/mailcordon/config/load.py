@@ -16,12 +16,15 @@ from mailcordon.config.policy_banks import OWN_NETWORKS
 from mailcordon.config.retired import replace_old_names
 from mailcordon.config.risks import risks
 from mailcordon.config.settings import Settings, derive
+from mailcordon.config.sql_source import without_passwords
 from mailcordon.config.toml_lines import Key
 from mailcordon.config.validation import validated
 from mailcordon.errors import ConfigError
 
 ADMIN_DIRECTORY = Path("/etc/mailcordon/conf.d")
 FRAGMENT_PATTERN = "[0-9][0-9]-*.toml"
+
+_HOLD_PASSWORDS = frozenset({"storage_sql_dsn", "lookup_sql_dsn"})
 
 Tree = dict[str, Any]
 SettingsCheck = Callable[[Settings], Iterable[str]]
@@ -43,14 +46,19 @@ class Configuration:
     """What is accepted and may not be wanted, each one line `FILE:LINE: key: what it is`."""
 
     def effective(self, banks: Sequence[str] = ()) -> list[tuple[str, Any]]:
-        """Every setting in force under these policy banks, with its value as it would be written, by name."""
+        """Every setting in force under these policy banks, with its value as it would be written, by name.
+
+        Passwords of data bases are hidden.
+        """
         values = self.values
         for name in banks:
             members, replaced = split_replace(values["policy_bank"].get(name, {}))
             if name == OWN_NETWORKS:
                 members.setdefault("originating", True)
             values = overlay(values, members, replaced)
-        return sorted(values.items())
+        return sorted(
+            (name, without_passwords(value) if name in _HOLD_PASSWORDS else value) for name, value in values.items()
+        )
 
     def origin(self, name: str, banks: Sequence[str] = ()) -> Origin | None:
         """Where a setting was set last, None when it follows from others."""

@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 Seconds = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
-_TAG = r"^[A-Za-z0-9_-]{1,20}$"
+_TAG = r"^([A-Za-z0-9_-]|%[GgVYymdjUWuwHaAbB]){1,20}$"
 PartitionTag = Annotated[
     str,
     BeforeValidator(str),
@@ -307,7 +307,7 @@ class MessageSettings(BaseModel):
 
     # Quarantine
     virus_quarantine_method: QuarantineMethod
-    """`local:` and a file name below QUARANTINEDIR for infected mail; empty: not kept (B10.01, B10.03)."""
+    """`local:` and a file name below QUARANTINEDIR, or `sql:`, for infected mail; empty: not kept (B10.01, B10.03)."""
     banned_quarantine_method: QuarantineMethod
     """The same for mail with a banned part (B10.01)."""
     spam_quarantine_method: QuarantineMethod
@@ -337,7 +337,10 @@ class MessageSettings(BaseModel):
     spam_quarantine_bysender_to: TextLookup
     """By envelope sender; what is found takes the place of `spam_quarantine_to` (B10.02)."""
     partition_tag: PartitionTag
-    """Stands with a message wherever it is kept or told of; `0` is none (features 11.02)."""
+    """Stands with a message wherever it is kept or told of; `0` is none. `%V` is the ISO week of its reception, with
+    two digits; other letters are those of strftime (features 11.02, 11.04)."""
+    sql_store_info_for_all_msgs: bool
+    """Whether the mail log in SQL holds all messages, or only those that are in quarantine (B2.27)."""
     quarantine_method_by_ccat: ByCategory[QuarantineMethod]
     """More precise than the methods above: by contents category (B5.03)."""
     quarantine_to_by_ccat: ByCategory[TextLookup]

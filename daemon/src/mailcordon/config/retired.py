@@ -36,6 +36,8 @@ RETIRED: Mapping[str, str] = {
     "notify_xmailer_header": "notifications carry no X-Mailer field",
     "defang_by_ccat": "the body of a mail is never changed",
     "pid_file": "systemd, or whoever starts the daemon, knows the process; no file is written",
+    "sql_schema_version": "mailcordon db upgrade gives older tables their present form",
+    "timestamp_fmt_mysql": "the type of the column time_iso says how times are written",
     "lock_file": "no file is locked; a second daemon cannot listen on the same ports",
 }
 """Names that mean nothing any more, and what holds instead (features 5.42, 5.43)."""

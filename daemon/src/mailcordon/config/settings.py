@@ -12,6 +12,8 @@ from mailcordon.config.interfaces import FileMode, Interface, SocketPath
 from mailcordon.config.message_settings import Count, MessageSettings, Seconds
 from mailcordon.config.plugin_source import PluginSource
 from mailcordon.config.schema_types import schema_of_one_or_list
+from mailcordon.config.sql_clause import SqlClauses
+from mailcordon.config.sql_source import SqlSources
 from mailcordon.config.types import AvScanner, SpamScanner
 
 HeaderTest = Literal["mime", "8bit", "control", "empty", "long", "syntax", "missing", "multiple"]
@@ -157,6 +159,25 @@ class Settings(MessageSettings):
     mail_id_size_bits: Annotated[int, Field(ge=24, le=240, multiple_of=24)]
     """Length of a mail_id (B10.07)."""
 
+    # SQL
+    storage_sql_dsn: SqlSources
+    """Data bases for the mail log and the quarantine: the first that connects is used; none: no log in SQL (B2.26)."""
+    lookup_sql_dsn: SqlSources
+    """Data bases with the settings of recipients; none: the configuration alone decides (B2.26)."""
+    storage_sql_failure: Literal["tempfail", "spool"]
+    """Without the data base of the mail log: mail waits, or goes on while its record waits below MYHOME."""
+    sql_timeout: Seconds
+    """Seconds that a data base may take to connect or to answer; then it counts as dead."""
+    sql_allow_8bit_address: bool
+    """Addresses are stored as they are, in binary columns; otherwise with `?` for octets that are no printable ASCII,
+    in columns of text (B2.14, features 11.23 to 11.26)."""
+    sql_quarantine_chunksize_max: Annotated[int, Field(ge=1, le=8 * 1024 * 1024)]
+    """Octets of a message in one row of the table `quarantine` (B2.29)."""
+    sql_clause: SqlClauses
+    """The administrator's own statements in place of ours, by name (B2.25, features 5.49)."""
+    lookup_sql_cache_ttl: Count
+    """Seconds for which an answer about a recipient serves for other messages, too; 0: it does not (B3.18)."""
+
     # Log
     do_syslog: bool
     """Whether the log goes to syslog, else to `logfile` (features 5.45)."""
@@ -182,6 +203,11 @@ class Settings(MessageSettings):
         if "." not in name.strip("."):
             raise ValueError(f"{name!r} has no domain; set myhostname to the host's fully qualified name")
         return name
+
+    @property
+    def sql_pending_directory(self) -> Path:
+        """Where records wait for the data base."""
+        return self.MYHOME / "db" / "pending"
 
     @property
     def offers_tls(self) -> bool:

@@ -103,13 +103,13 @@ def _destiny(raw: object) -> Destiny:
     raise ValueError(f"{raw!r} is not one of pass, discard, bounce, reject, tempfail")
 
 
-def _made_by(convert: Callable[[object], object]) -> GetPydanticSchema:
-    # Pydantic must not look into these classes: `convert` alone makes and checks them.
+def made_by(convert: Callable[[object], object]) -> GetPydanticSchema:
+    """Pydantic must not look into these classes: `convert` alone makes and checks them."""
     return GetPydanticSchema(lambda _source, _handler: core_schema.no_info_plain_validator_function(convert))
 
 
 def _made_as_lookup(values: ValueType[Any]) -> GetPydanticSchema:
-    return _made_by(lambda raw: parse_lookup(raw, values))
+    return made_by(lambda raw: parse_lookup(raw, values))
 
 
 BoolLookup = Annotated[Lookup[bool], _made_as_lookup(BOOLEANS), schema_of_lookup("boolean")]
@@ -118,7 +118,7 @@ TextLookup = Annotated[Lookup[str], _made_as_lookup(TEXTS), schema_of_lookup("st
 BankLookup = Annotated[Lookup[BankNames], _made_as_lookup(BANK_NAMES), schema_of_lookup(None)]
 BoolLookups = Annotated[Lookup[Lookup[bool]], _made_as_lookup(_lookups_of(BOOLEANS)), schema_of_lookup(None)]
 NumberLookups = Annotated[Lookup[Lookup[float]], _made_as_lookup(_lookups_of(NUMBERS)), schema_of_lookup(None)]
-NetworkTables = Annotated[Networks, _made_by(_networks), SCHEMA_OF_NETWORKS]
+NetworkTables = Annotated[Networks, made_by(_networks), SCHEMA_OF_NETWORKS]
 
 
 class ClientBank(BaseModel):
@@ -136,7 +136,7 @@ DestinyWord = Annotated[
 TlsLevel = Annotated[Literal["none", "may", "encrypt"], BeforeValidator(_tls_level)]
 """Whether a connection is encrypted: never, if the other side likes, or always (features 13.10, 13.13)."""
 
-Delivery = Annotated[DeliveryMethod, _made_by(delivery_method), SCHEMA_OF_DELIVERY]
+Delivery = Annotated[DeliveryMethod, made_by(delivery_method), SCHEMA_OF_DELIVERY]
 
 
 _ADDRESS = re.compile(r"[^\s<>@\x00-\x20\x7f]+@[^\s<>@\x00-\x20\x7f]+")
@@ -163,15 +163,19 @@ AuthorText = Annotated[str, BeforeValidator(_author_text)]
 """Body of a From field."""
 
 LOCAL_QUARANTINE = "local:"
+SQL_QUARANTINE = "sql:"
 
 
 def _quarantine_method(raw: object) -> str:
     method = _text(raw)
     template = method.removeprefix(LOCAL_QUARANTINE)
-    if not method:
+    if not method or method == SQL_QUARANTINE:
         return method
     if template == method or not template or template.startswith("/") or ".." in template.split("/"):
-        raise ValueError(f"{method!r} is neither empty nor {LOCAL_QUARANTINE} and a file name below QUARANTINEDIR")
+        raise ValueError(
+            f"{method!r} is neither empty nor {SQL_QUARANTINE} nor {LOCAL_QUARANTINE} and a file name below "
+            "QUARANTINEDIR"
+        )
     return method
 
 

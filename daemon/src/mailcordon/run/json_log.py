@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from mailcordon.config.partition_tag import partition_tag
 from mailcordon.config.settings import JSON_TO_SYSLOG, Settings
 from mailcordon.errors import StartupError
 from mailcordon.mail.bulk import is_bulk
@@ -123,7 +124,7 @@ def report(facts: Facts) -> dict[str, Any]:
             dst_port=session.local_port,
             client_ip=log_facts.client_addr(facts),
             client_port=client.port,
-            partition=inspection.settings.partition_tag,
+            partition=partition_tag(inspection.settings, mail.received_at),
             queue_id=log_facts.queue_id(facts),
         ),
         "protocol": session.protocol,

@@ -7,6 +7,8 @@ import resource
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mailcordon.config.partition_tag import partition_tag as tag_of_message
+from mailcordon.config.partition_tag import shown_tag
 from mailcordon.mail.addresses import addresses_in
 from mailcordon.mail.category import Category, Major
 from mailcordon.mail.finding import names_of
@@ -35,7 +37,6 @@ _SUBJECT_LIMIT = 100
 _ADDRESSES_LIMIT = 8192
 _SAME_SCORE = 0.1
 """Scores of several recipients that differ by less are shown as one."""
-_NO_TAG = "0"
 
 
 @dataclass(slots=True)
@@ -213,8 +214,7 @@ def hits(facts: Facts) -> str:
 
 def partition_tag(facts: Facts) -> str:
     """Empty where there is none."""
-    tag = facts.inspection.settings.partition_tag
-    return "" if tag == _NO_TAG else tag
+    return shown_tag(tag_of_message(facts.inspection.settings, facts.mail.received_at))
 
 
 def queued_as(facts: Facts) -> list[str]:

@@ -1,0 +1,15 @@
+"""Recipients and policies as amavisd-new 2.13 has them, made anew or of the tables of an older one."""
+
+from alembic import context
+
+from mailcordon.store.adopt_lookup import adopt
+
+revision = "lookup_0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing is dropped."""
+    adopt(context.config.attributes["task"])
