@@ -144,7 +144,11 @@ def as_dict(mail: Mail, inspection: Inspection) -> dict[str, Any]:
                 "type": part.content_type,
                 "encoding": part.encoding,
                 "names": list(part.names),
-                "size": part.end - part.body_start,
+                "size": part.end - part.body_start if part.size is None else part.size,
+                "member": part.is_member,
+                "short_types": list(part.short_types),
+                "full_type": part.full_type,
+                "attributes": part.attributes,
             }
             for part in inspection.root.walk()
         ],
@@ -177,7 +181,9 @@ def _print(mail: Mail, inspection: Inspection) -> None:
         decision = item["destiny"] if item["blocked"] else "deliver"
         recipients.add_row(escape(item["address"]), decision, escape(item["reason"]))
     console.print(recipients)
-    parts = Table("part", "type", "names", "octets", box=None)
+    parts = Table("part", "type", "is", "names", "octets", box=None)
     for part in result["parts"]:
-        parts.add_row(part["location"], escape(part["type"]), escape(", ".join(part["names"])), str(part["size"]))
+        found = " ".join([f".{short}" for short in part["short_types"]] + list(part["attributes"]))
+        names = escape(", ".join(part["names"]))
+        parts.add_row(part["location"], escape(part["type"]), found, names, str(part["size"]))
     console.print(parts)

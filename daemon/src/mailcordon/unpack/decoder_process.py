@@ -68,6 +68,11 @@ class DecoderProcess:
         """Its process id."""
         return self._process.pid
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended while it waited for a job."""
+        return self._process.poll() is None
+
     @classmethod
     async def start(cls, base: Path, path: str, decoders: str) -> Self:
         """Start one. `base`: TEMPBASE. `path`: where it finds programs. `decoders`: `module:function` that lists them.

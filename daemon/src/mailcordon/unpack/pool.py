@@ -32,7 +32,7 @@ class DecoderPool:
         except TimeoutError:
             raise UnpackError(f"no decoder process was free for {patience:.0f} s") from None
         try:
-            process = self._idle.pop() if self._idle else await self._start()
+            process = await self._process()
             try:
                 return await process.do(job)
             finally:
@@ -43,6 +43,14 @@ class DecoderPool:
                     await process.end()
         finally:
             self._free.release()
+
+    async def _process(self) -> DecoderProcess:
+        while self._idle:
+            process = self._idle.pop()
+            if process.is_alive:
+                return process
+            await process.end()
+        return await self._start()
 
     async def ask(self) -> Hello:
         """What a decoder process is able to do. It is not kept: nobody may ever need one. Raises UnpackError."""

@@ -8,6 +8,7 @@ from mailcordon.config.lookup_key import LookupKey
 from mailcordon.config.policy import Policy
 from mailcordon.config.settings import Settings
 from mailcordon.errors import ProtocolError, UnpackError
+from mailcordon.log_levels import NOTICE
 from mailcordon.mail.finding import Finding
 from mailcordon.mail.message import Mail
 from mailcordon.mail.part import Part
@@ -18,7 +19,7 @@ from mailcordon.unpack.pool import DECODERS, DecoderPool
 from mailcordon.unpack.quota import quota_for
 from mailcordon.unpack.transfer import decoded
 from mailcordon.unpack.tree import add_opened, findings_of
-from mailcordon.unpack.work_directory import WorkDirectory
+from mailcordon.unpack.work_directory import WorkDirectory, remove_leftovers
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,15 @@ class Unpacker:
         return unpacked
 
     async def discover(self) -> None:
-        """Log which decoders there are and how their processes are confined (features 7.01); never raises."""
+        """Log which decoders there are and how their processes are confined (features 7.01), and remove what killed
+        workers have left behind; never raises."""
+        try:
+            removed = await asyncio.to_thread(remove_leftovers, self._base)
+        except OSError as error:
+            log.warning("cannot look for old directories in %s: %s", self._base, error.strerror)
+        else:
+            if removed:
+                log.log(NOTICE, "removed %d directories of unpacked mail whose processes are gone", removed)
         try:
             announce(await self._pool.ask(), self._switched_off)
         except UnpackError as error:

@@ -5,6 +5,7 @@ which is confined to the directory of that job before it begins; so nothing that
 next message, and everything it started ends with it. What the child tells is passed on unread.
 """
 
+import gc
 import json
 import os
 import select
@@ -17,7 +18,9 @@ from importlib import import_module
 from pathlib import Path
 
 from mailcordon.unpack.confinement import Confinement, ProcessLimits, code_directories
+from mailcordon.unpack.decoding.file_types import FileTypes
 from mailcordon.unpack.decoding.frames import END, HEAD, HELLO, RECORDS, TIMED_OUT, frame
+from mailcordon.unpack.decoding.registry import load_libraries
 from mailcordon.unpack.decoding.run import Tools, work
 from mailcordon.unpack.decoding.wire import job_of_line, record_to_line
 from mailcordon.unpack.job import Job, Record
@@ -39,14 +42,17 @@ def main(arguments: list[str]) -> None:
 
 
 def _prepared(decoders: str) -> tuple[Tools, list[list[str]], Confinement]:
-    from mailcordon.unpack.decoding.file_types import FileTypes  # loads libmagic
-
+    load_libraries()
     module, _, function = decoders.partition(":")
     found = getattr(import_module(module), function)()
     places = [[decoder.name, *sorted(decoder.short_types)] for decoder in found]
     for place, decoder in zip(places, found, strict=True):
         place.insert(1, decoder.find() or "")
-    return Tools.of(found, FileTypes()), places, Confinement(readable=code_directories())
+    prepared = Tools.of(found, FileTypes()), places, Confinement(readable=code_directories())
+    # What is there now stays shared with the children: the collector must not touch, and so copy, its pages.
+    gc.collect()
+    gc.freeze()
+    return prepared
 
 
 class _GoneError(Exception):
@@ -64,7 +70,7 @@ class _Template:
 
     def hello(self, base: Path) -> bytes:
         """Which decoders there are, and what confinement a child really gets."""
-        with tempfile.TemporaryDirectory(dir=base, prefix="unpack-probe-") as directory:
+        with tempfile.TemporaryDirectory(dir=base, prefix="probe-", ignore_cleanup_errors=True) as directory:
             reader, child = self._fork(lambda out: self._probe(Path(directory), out))
             with open(reader, "rb") as stream:
                 given = stream.read()
