@@ -14,8 +14,8 @@ from mailcordon.unpack.decoding.frames import END, frame
 from mailcordon.unpack.decoding.sink import Sink
 from mailcordon.unpack.job import Member
 
-_PTRACE_TRACEME = 0
-_CLONE_NEWUSER = 0x10000000
+BEGINNING = "\0puppet\n"
+"""By its first octet libmagic takes it for data."""
 _NETWORK = ("127.0.0.1", 9)
 
 
@@ -23,7 +23,7 @@ class Puppet:
     """Reads lines `COMMAND ARGUMENT`; what each came to is the content of a member with the name of the command."""
 
     name = "puppet"
-    short_types = frozenset({"asc", "txt"})
+    short_types = frozenset({"dat"})
 
     def find(self) -> str | None:
         """See Decoder."""
@@ -32,7 +32,7 @@ class Puppet:
     def decode(self, file: Path, name: str, sink: Sink) -> Decoded:
         """See Decoder."""
         commands = file.read_text()
-        if not commands.startswith("puppet\n"):
+        if not commands.startswith(BEGINNING):
             return Decoded.NOT_APPLICABLE
         for line in commands.splitlines()[1:]:
             command, _, argument = line.partition(" ")
@@ -90,17 +90,6 @@ def _run(command: str, _: Sink) -> str:
 def _socket(_: str, __: Sink) -> str:
     with socket.socket() as probe:
         return f"connected {probe.connect_ex(_NETWORK)}"
-
-
-def _unix_socket(path: str, _: Sink) -> str:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return f"connected {probe.connect_ex(path)}"
-
-
-def _call(number: str, _: Sink) -> str:
-    libc = ctypes.CDLL(None, use_errno=True)
-    result = libc.syscall(*(ctypes.c_long(int(value)) for value in number.split()))
-    return f"{result} errno {ctypes.get_errno() if result < 0 else 0}"
 
 
 def _library(call: str, _: Sink) -> str:

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from unpacking import PUPPETS, MakeMail, MakeSettings, Result, let_puppets_be_found, puppet, through, unpacker
 
-from mailcordon.unpack.confinement import Confinement, Given, ProcessLimits
-from mailcordon.unpack.decoding import process
+from mailcordon.unpack.confinement import Confinement, Given, ProcessLimits, code_directories
 
 FIRST_WITH_SIGNALS = 6
 """Version of Landlock."""
@@ -144,5 +143,5 @@ def test_what_a_kernel_lacks_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 def test_only_its_modules_are_readable() -> None:
     """The directory in which the daemon was started is none of them."""
-    assert process.code_directories()
-    assert "" not in process.code_directories()
+    assert code_directories()
+    assert "" not in code_directories()

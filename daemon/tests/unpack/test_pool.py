@@ -75,7 +75,7 @@ async def test_crash(make_settings: MakeSettings, make_mail: MakeMail, command: 
         before = decoder_processes(unpacking)
         found = await through(unpacking, make_mail(puppet("members 3", command)), settings)
         assert found.problems == [f"Unchecked: decoder process {how}"]
-        assert found.types("puppet.bin") == ("asc",)
+        assert found.types("puppet.bin") == ("dat",)
         assert [part.names for part in [finding.part for finding in found.unpacked.findings] if part] == [
             ("puppet.bin",)
         ]

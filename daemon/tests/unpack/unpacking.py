@@ -8,6 +8,7 @@ from email.policy import SMTP
 from pathlib import Path
 
 import pytest
+from puppet_decoders import BEGINNING
 
 from mailcordon.config.settings import Settings
 from mailcordon.mail.message import Mail
@@ -40,7 +41,7 @@ def attached(*attachments: tuple[str, bytes]) -> bytes:
 
 def puppet(*commands: str) -> bytes:
     """A message that has the puppet do that."""
-    return attached(("puppet.bin", "\n".join(("puppet", *commands, "")).encode()))
+    return attached(("puppet.bin", (BEGINNING + "\n".join((*commands, ""))).encode()))
 
 
 @asynccontextmanager

@@ -7,6 +7,8 @@ word of scripts speaks against it. Whatever else it looks like further down (uue
 import re
 from collections.abc import Sequence
 
+LOOKED_AT = 16 * 1024
+"""Octets of the beginning in which words of scripts count; FileTypes looks at as many."""
 _TEXT_OCTETS = bytes({*range(0x20, 0x7F), *range(0x80, 0x100), *b"\t\n\f\r\x1b\b"})
 _PLAIN_EXTENSIONS = frozenset({"txt", "text", "asc", "log", "csv", "md", "diff", "patch"})
 _TELLING = re.compile(
@@ -32,7 +34,7 @@ def plain_types(octets: bytes, declared_type: str, names: Sequence[str]) -> tupl
         return None
     if octets.translate(None, _TEXT_OCTETS) or _TELLING.match(octets):
         return None
-    small = octets.lower()
+    small = octets[:LOOKED_AT].lower()
     if any(word in small for word in _OF_SCRIPTS):
         return None
     if _HTML.match(octets):

@@ -20,7 +20,6 @@ from pathlib import Path
 from mailcordon.unpack.confinement import Confinement, ProcessLimits, code_directories
 from mailcordon.unpack.decoding.file_types import FileTypes
 from mailcordon.unpack.decoding.frames import END, HEAD, HELLO, RECORDS, TIMED_OUT, frame
-from mailcordon.unpack.decoding.registry import load_libraries
 from mailcordon.unpack.decoding.run import Tools, work
 from mailcordon.unpack.decoding.wire import job_of_line, record_to_line
 from mailcordon.unpack.job import Job, Record
@@ -42,7 +41,6 @@ def main(arguments: list[str]) -> None:
 
 
 def _prepared(decoders: str) -> tuple[Tools, list[list[str]], Confinement]:
-    load_libraries()
     module, _, function = decoders.partition(":")
     found = getattr(import_module(module), function)()
     places = [[decoder.name, *sorted(decoder.short_types)] for decoder in found]
