@@ -9,6 +9,7 @@ from mailcordon.mail.part import DIRECTORY, ENCRYPTED, LINK, SPECIAL
 from mailcordon.unpack.decoding.decoder import Decoded
 from mailcordon.unpack.decoding.libarchive_reader import Entry, Libarchive, OpenArchive
 from mailcordon.unpack.decoding.names import without_suffix
+from mailcordon.unpack.decoding.overlay import may_have_overlay
 from mailcordon.unpack.decoding.sink import Sink
 
 NAME = "libarchive"
@@ -62,6 +63,8 @@ class AttachedArchiveDecoder:
 
     def decode(self, file: Path, name: str, sink: Sink) -> Decoded:
         """See Decoder."""
+        if not may_have_overlay(file):
+            return Decoded.NOT_APPLICABLE
         before = len(sink.members)
         try:
             read_archive(file, self.formats, (), sink)

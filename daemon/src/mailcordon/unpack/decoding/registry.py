@@ -15,7 +15,7 @@ from mailcordon.unpack.decoding.cms_decoder import CmsDecoder
 from mailcordon.unpack.decoding.decoder import Decoded, Decoder
 from mailcordon.unpack.decoding.mail_decoder import MailDecoder
 from mailcordon.unpack.decoding.ole_decoder import OleDecoder
-from mailcordon.unpack.decoding.program_filter import ProgramFilter
+from mailcordon.unpack.decoding.program_filter import ProgramFilter, ProgramToFile
 from mailcordon.unpack.decoding.rtf_decoder import RtfDecoder
 from mailcordon.unpack.decoding.seven_zip import SevenZipDecoder
 from mailcordon.unpack.decoding.sink import Sink
@@ -47,10 +47,9 @@ _COMPRESSED = (
     ("zst", "zstd"),
     ("Z", "compress"),
 )
-_PROGRAMS = (
-    ("lzo", ("lzop", "-d", "-q")),
-    ("lrz", ("lrzip", "-d", "-q")),
-)
+_LZOP = ("lzop", "-d", "-q")
+_LRZIP = ("lrzip", "-d", "-q", "-f", "-m", "1", "-o")
+"""With 100 MB of memory: it would try to take most of what the host has."""
 _SELF_EXTRACTING = ("zip_seekable", "7zip", "rar", "rar5")
 _BY_SEVEN_ZIP = (
     *("arj", "chm", "swf", "mslz", "wim", "vhd", "dmg", "squashfs"),  # it alone
@@ -95,7 +94,8 @@ def all_decoders() -> Sequence[Decoder]:
         ZipDecoder(),
         *(ArchiveDecoder(frozenset({short}), formats, filters) for short, formats, filters in _ARCHIVES),
         *(CompressedFileDecoder(frozenset({short}), name) for short, name in _COMPRESSED),
-        *(ProgramFilter(frozenset({short}), arguments) for short, arguments in _PROGRAMS),
+        ProgramFilter(frozenset({"lzo"}), _LZOP),
+        ProgramToFile(frozenset({"lrz"}), _LRZIP),
         TnefDecoder(),
         SevenZipDecoder(frozenset({"msi"})),
         OleDecoder(),

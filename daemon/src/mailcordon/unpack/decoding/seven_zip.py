@@ -8,6 +8,7 @@ from mailcordon.errors import CannotDecodeError
 from mailcordon.mail.part import ENCRYPTED
 from mailcordon.unpack.decoding.decoder import Decoded
 from mailcordon.unpack.decoding.extraction import extract
+from mailcordon.unpack.decoding.overlay import may_have_overlay
 from mailcordon.unpack.decoding.program import Program, find_program, scratch_directory
 from mailcordon.unpack.decoding.sink import Sink
 
@@ -49,7 +50,7 @@ class SevenZipDecoder:
     def decode(self, file: Path, name: str, sink: Sink) -> Decoded:
         """See Decoder."""
         program = self.find()
-        if program is None:
+        if program is None or (self.attached and not may_have_overlay(file)):
             return Decoded.NOT_APPLICABLE
         with scratch_directory(sink.directory) as scratch:
             listing = self._list(program, file, scratch, sink)
