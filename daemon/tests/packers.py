@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import shutil
+import struct
 import subprocess
 import tarfile
 import zipfile
@@ -111,6 +112,50 @@ def _in_cabinet(shop: Workshop, archive: str) -> None:
     shop.run("gcab", "-c", archive, NAME)
 
 
+def _installer(shop: Workshop, archive: str) -> None:
+    shop.run("msibuild", archive, "-s", "a test", "nobody", "", "")
+    shop.run("msibuild", archive, "-a", f"Binary.{NAME}", NAME)
+
+
+def ole_document(shop: Workshop, archive: str, streams: Mapping[str, bytes]) -> None:
+    """Make an OLE document of streams, by their paths."""
+    root = shop.path(f"{archive} streams")
+    for path, octets in streams.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(octets)
+    shop.run("gsf", "createole", archive, *(str(top) for top in sorted(root.iterdir())))
+
+
+def native_package(name: str, octets: bytes) -> bytes:
+    """The stream `Ole10Native` of an embedded file."""
+    label = name.encode() + b"\0"
+    path = b"C:\\tmp\\" + label
+    inner = b"\2\0" + label + path + b"\0\0\3\0" + struct.pack("<I", len(path)) + path
+    inner += struct.pack("<I", len(octets)) + octets
+    return struct.pack("<I", len(inner)) + inner
+
+
+def _document(stream: str, content: Callable[[Workshop], bytes]) -> Packer:
+    def pack(shop: Workshop, archive: str) -> None:
+        ole_document(shop, archive, {"WordDocument": bytes(64), stream: content(shop)})
+
+    return pack
+
+
+def _message(shop: Workshop, archive: str) -> None:
+    attachment = "__attach_version1.0_#00000000/__substg1.0_"
+    ole_document(
+        shop,
+        archive,
+        {
+            "__properties_version1.0": bytes(32),
+            f"{attachment}37010102": shop.octets(),
+            f"{attachment}3707001F": NAME.encode("utf-16-le"),
+            f"{attachment}3704001E": b"CLAM~1.EXE",
+        },
+    )
+
+
 def _uuencoded(shop: Workshop, archive: str) -> None:
     shop.path(archive).write_bytes(shop.run("uuencode", NAME, NAME))
 
@@ -183,6 +228,9 @@ PACKERS: dict[str, Packer] = {
     "plain.arc": _command("arc", "a", "{}", NAME),
     "lh5.lzh": _command("jlha", "-aq", "{}", NAME),
     "plain.cab": _in_cabinet,
+    "plain.msi": _installer,
+    "object.doc": _document("ObjectPool/_1/\x01Ole10Native", lambda shop: native_package(NAME, shop.octets())),
+    "message.msg": _message,
     "zip behind.exe": _self_extracting("zip"),
     "7z behind.exe": _self_extracting("7z"),
     "clam.exe.uue": _uuencoded,
@@ -194,6 +242,8 @@ ENCRYPTED: dict[str, Packer] = {
     "aes.zip": _command("7zz", "a", "-tzip", "-mem=AES256", f"-p{PASSWORD}", "{}", NAME),
     "contents.7z": _command("7zz", "a", f"-p{PASSWORD}", "{}", NAME),
     "names.7z": _command("7zz", "a", f"-p{PASSWORD}", "-mhe=on", "{}", NAME),
+    "package.docx": _document("EncryptedPackage", lambda shop: shop.octets()),
+    "flag.doc": _document("WordDocument", lambda shop: bytes(10) + b"\0\1" + bytes(52)),
     "garbled.arj": _command("arj", "a", "-y", f"-g{PASSWORD}", "{}", NAME),
 }
 

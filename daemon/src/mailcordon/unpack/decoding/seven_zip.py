@@ -25,12 +25,19 @@ _MAX_LINE = 8192
 class _Listing:
     """What 7-Zip says of an archive."""
 
-    type: str = ""
-    """The innermost, where it looks through several layers."""
+    layer: list[str]
+    """Argument by which 7-Zip looks at nothing inside; empty where it may."""
+    types: list[str] = field(default_factory=list)
+    """Of the archive, then of what it looks into by itself where that is an archive again."""
     encrypted: set[str] = field(default_factory=set)
     """Names of members that need a password."""
     closed: bool = False
     """Not even the names can be read without a password."""
+
+    @property
+    def opens_nothing(self) -> bool:
+        """Whether there is nothing in it, or what is in it are sections of a program."""
+        return not self.closed and (not self.types or self.types[-1] in _NOT_ARCHIVES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +61,36 @@ class SevenZipDecoder:
             return Decoded.NOT_APPLICABLE
         with scratch_directory(sink.directory) as scratch:
             listing = self._list(program, file, scratch, sink)
-            if listing is None or listing.type in _NOT_ARCHIVES:
+            if len(listing.types) > 1 and listing.types[0] not in _NOT_ARCHIVES:
+                # One layer at a time: of the others it would pass over all but one member.
+                listing = self._list(program, file, scratch, sink, layer=listing.types[0])
+            if listing.opens_nothing:
                 return Decoded.NOT_APPLICABLE
             if listing.closed:
                 sink.note("", attributes=ENCRYPTED)
                 return Decoded.DONE
             # -aou: of two with the same name, the second gets another one; -bd and -bs: it says nothing but errors.
             arguments = [program, "x", "-y", "-aou", "-bd", "-bso0", "-bsp0", "-mmt=1", _PASSWORD, f"-o{scratch}"]
-            status, complaint = extract([*arguments, "--", str(file)], scratch, sink, listing.encrypted)
-        if (status > 1 and not listing.encrypted) or status < 0:
+            arguments += [*listing.layer, "--", str(file)]
+            status, complaint = extract(arguments, scratch, sink, listing.encrypted)
+        if status < 0 or (status > 1 and not (listing.encrypted and _only_of_passwords(complaint))):
             raise CannotDecodeError(_shortened(complaint, file) or f"7-Zip failed with status {status}")
-        return Decoded.KEEP if self.attached or listing.type in _WORTH_KEEPING else Decoded.DONE
+        return Decoded.KEEP if self.attached or not _WORTH_KEEPING.isdisjoint(listing.types) else Decoded.DONE
 
-    def _list(self, program: str, file: Path, scratch: Path, sink: Sink) -> _Listing | None:
-        arguments = [program, "l", "-slt", "-sccUTF-8", _PASSWORD, "--", str(file)]
+    def _list(self, program: str, file: Path, scratch: Path, sink: Sink, *, layer: str = "") -> _Listing:
+        listing = _Listing([f"-t{layer}"] if layer else [])
+        arguments = [program, "l", "-slt", "-sccUTF-8", _PASSWORD, *listing.layer, "--", str(file)]
         with Program(arguments, scratch, sink.budget) as running:
-            listing = _read_listing(_lines(running.output()), sink.budget.files_left)
-            if listing is None:
-                return _Listing()  # longer than anybody will want it; extracting it will reach the limit
-            if running.status > 1:
-                if _ENCRYPTED_COMPLAINT in running.complaint:
-                    return _Listing(closed=True)
-                if not listing.type:
-                    if self.attached:
-                        return None
+            whole = _read_listing(_lines(running.output()), listing, sink.budget.files_left)
+            if whole and running.status > 1:
+                listing.closed = _ENCRYPTED_COMPLAINT in running.complaint
+                if not listing.types and not listing.closed and not self.attached:
                     raise CannotDecodeError(_shortened(running.complaint, file) or "7-Zip cannot open it")
         return listing
 
 
-def _read_listing(lines: Iterable[str], most: int) -> _Listing | None:
-    """None when there are more than `most` members."""
-    listing = _Listing()
+def _read_listing(lines: Iterable[str], listing: _Listing, most: int) -> bool:
+    """False when there are more than `most` members: nobody wants to know, extracting them will reach the limit."""
     in_members = False
     members = 0
     path = ""
@@ -93,15 +99,20 @@ def _read_listing(lines: Iterable[str], most: int) -> _Listing | None:
         if not in_members:
             in_members = line.startswith("----------")
             if separator and key == "Type":
-                listing.type = value
+                listing.types.append(value)
         elif separator and key == "Path":
             path = value
             members += 1
             if members > most:
-                return None
+                return False
         elif separator and key == "Encrypted" and value == "+":
             listing.encrypted.add(path)
-    return listing
+    return True
+
+
+def _only_of_passwords(complaint: str) -> bool:
+    """Whether it is about nothing but members that need one."""
+    return complaint.count("ERROR") <= complaint.count("assword")
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
@@ -112,11 +123,6 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
         for line in complete:
             yield line.decode("utf-8", "replace")
     yield rest.decode("utf-8", "replace")
-
-
-def _only_of_passwords(complaint: str) -> bool:
-    """Whether it is about nothing but members that need one."""
-    return complaint.count("ERROR") <= complaint.count("assword")
 
 
 def _shortened(complaint: str, file: Path) -> str:
