@@ -1,5 +1,7 @@
 """Content fields and their parameters (RFC 2045, 2231, 2047)."""
 
+from base64 import b64encode
+
 import pytest
 
 from mailcordon.unpack.fields import ContentFields, read_content_fields
@@ -112,6 +114,51 @@ def test_encodings(field: bytes, encoding: str, problems: tuple[str, ...]) -> No
     """B13.05: where readers decode differently, it is said, not guessed; what means no encoding is no matter."""
     found = fields(b"Content-Transfer-Encoding: " + field + b"\r\n")
     assert (found.encoding, found.ambiguous) == (encoding, problems)
+
+
+LONG = b"x" * 5000 + b".exe"
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        b"name=" + LONG,
+        b"name==?us-ascii?Q?" + LONG + b"?=",
+        b"name==?us-ascii?B?" + b64encode(LONG) + b"?=",
+        b"name*=us-ascii''" + LONG,
+        b"name*0*=us-ascii''" + LONG + b"; name*1=.exe",
+        b"name*=us-ascii''" + b"%78" * 5000 + b".exe",
+    ],
+    ids=["plain", "Q", "B", "extended", "continued", "percent"],
+)
+def test_overlong_name_is_cut_in_the_middle(parameter: bytes) -> None:
+    """Contract B12.06: what kind of file it is stands at the end."""
+    (name,) = fields(b"Content-Type: a/b; " + parameter + b"\r\n").names
+    assert len(name) == 1024
+    assert name.startswith("xxx")
+    assert name.endswith(".exe")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "raw"),
+    [
+        (b"filename=a.txt", ()),
+        (b'filename=" a.txt"', (" a.txt",)),
+        (b"filename==?utf-8?Q?=C3=A4.exe?=", ("=?utf-8?Q?=C3=A4.exe?=",)),
+        (b"filename=\xc3\xa4.exe", ("\u00c3\u00a4.exe",)),
+        (b"filename=a; filename*=utf-8''b%00.exe", ("b\0.exe",)),
+        (b"filename=" + LONG, ()),
+    ],
+)
+def test_raw_names(parameters: bytes, raw: tuple[str, ...]) -> None:
+    """Contract B12.06: names as they were declared, too, where that is something else."""
+    assert fields(b"Content-Disposition: attachment; " + parameters + b"\r\n").raw_names == raw
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "-PunyCode-"])
+def test_slow_charsets_are_none(charset: str) -> None:
+    """Features 7.09: no mail program knows them, and Python needs quadratic time for them."""
+    assert display_name(f"=?{charset}?Q?bcher-kva.exe?=") == "bcher-kva.exe"
 
 
 def test_display_name_never_raises() -> None:

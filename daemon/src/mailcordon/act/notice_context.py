@@ -14,7 +14,7 @@ from email.utils import format_datetime
 from mailcordon.config.settings import Settings
 from mailcordon.mail.category import Category, Major
 from mailcordon.mail.feedback import FeedbackReport
-from mailcordon.mail.finding import Findings, names_of
+from mailcordon.mail.finding import Findings, banned_parts, names_of
 from mailcordon.mail.message import Mail
 from mailcordon.mail.reply import Reply
 from mailcordon.mail.score import points_text
@@ -124,7 +124,7 @@ def about(
         policy_banks=session.policy_banks,
         category=category.display_name,
         viruses=_some(findings.virus_names),
-        banned=_some(names_of(Major.BANNED, findings.found)),
+        banned=_some(banned_parts(findings.found)),
         bad_header=_some(names_of(Major.BAD_HEADER, findings.found)),
         score="" if score is None else points_text(score),
         tests=_some(name if points is None else f"{name}={points_text(points)}" for name, points in tests),

@@ -145,7 +145,7 @@ class Notices:
         context = about(
             mail,
             settings,
-            findings,
+            findings.for_recipients(verdict.recipient.address for verdict in verdicts),
             [about_recipient(fate.verdict.recipient.address, "failed", fate.reply) for fate in shown],
             category=max(map(_category, verdicts)),
             hdrfrom=notice.hdrfrom,

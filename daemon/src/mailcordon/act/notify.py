@@ -116,7 +116,7 @@ class Notifier:
         context = about(
             mail,
             settings,
-            findings,
+            findings.for_recipients(fate.verdict.recipient.address for fate in fates),
             [about_recipient(one.recipient.address, one.action, one.reply) for one in statuses],
             category=category,
             hdrfrom=settings.hdrfrom_notify_sender,
@@ -217,5 +217,5 @@ def _fakes_sender(settings: Settings, findings: Findings, verdict: Verdict) -> b
     if Major.VIRUS in majors and fakes_sender(settings, findings.virus_names):
         return True
     return Major.BANNED in majors and any(
-        found.result == "DISCARD" for found in findings.found if found.category.major is Major.BANNED
+        found.is_discarded for found in findings.found if found.concerns(verdict.recipient.address)
     )

@@ -4,16 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from mailcordon.act.fields import make_field
 from mailcordon.mail.category import Major
-from mailcordon.mail.finding import Findings, SpamScore, names_of
+from mailcordon.mail.finding import Findings, SpamScore, banning_reason, names_of
 from mailcordon.mail.message import Mail
 from mailcordon.mail.score import points_text, stars
 from mailcordon.mail.verdict import Verdict
-
-_ALERTS = {
-    Major.VIRUS: "INFECTED, message contains virus:",
-    Major.BANNED: "BANNED, message contains",
-    Major.BAD_HEADER: "BAD HEADER SECTION,",
-}
 
 
 def quarantine_fields(
@@ -45,10 +39,14 @@ def quarantine_fields(
 
 
 def _alerts(findings: Findings) -> Iterator[str]:
-    for major, words in _ALERTS.items():
-        names = names_of(major, findings.found)
-        if names:
-            yield f"{words} {', '.join(names)}"
+    viruses, problems = findings.virus_names, names_of(Major.BAD_HEADER, findings.found)
+    banned = banning_reason(findings.found)
+    if viruses:
+        yield f"INFECTED, message contains virus: {', '.join(viruses)}"
+    if banned:
+        yield f"BANNED, message contains {banned}"
+    if problems:
+        yield f"BAD HEADER SECTION, {', '.join(problems)}"
 
 
 def _spam_fields(spam: SpamScore, others: Sequence[tuple[str, float]], verdicts: Sequence[Verdict]) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from mailcordon.check.banned import BannedCheck
 from mailcordon.check.base import Check, ScannerState, merged
 from mailcordon.check.clamd import ClamdClient
 from mailcordon.check.header import HeaderCheck
@@ -98,6 +99,7 @@ def _all_checks(settings: Settings) -> tuple[Check, ...]:
             timeout_seconds=first_share,
             failure_is_fatal=settings.spam_scanners_failure_is_fatal,
         ),
+        BannedCheck(),
         HeaderCheck(settings.allowed_header_tests),
     )
 

@@ -133,6 +133,8 @@ def as_dict(mail: Mail, inspection: Inspection) -> dict[str, Any]:
                 "name": found.name,
                 "source": found.source,
                 "part": found.part.location if found.part else None,
+                "path": found.ban.parts if found.ban else None,
+                "recipients": sorted(found.recipients) if found.recipients is not None else None,
             }
             for found in findings.found
         ],

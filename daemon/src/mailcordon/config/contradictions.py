@@ -2,9 +2,11 @@
 
 import ssl
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
 
+from mailcordon.config.banned import DEFAULT, selected
 from mailcordon.config.message_settings import MessageSettings
 from mailcordon.config.next_hop import CLIENTS_OWN, DeliveryMethod
 from mailcordon.config.regimes import constant, named_in, regimes
@@ -22,12 +24,18 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _paths(settings)
     yield from _verification(settings)
     yield from _authorities(settings)
+    yield from _default_rules(settings)
     for bank, effective in regimes(settings):
         for rule in _RULES:
             for names, why in rule(effective, settings):
                 key = named_in(settings, bank, names)
                 if key:
                     yield f"{key}: {why}"
+
+
+def _default_rules(settings: Settings) -> Iterator[str]:
+    if DEFAULT in settings.banned_rules:
+        yield f"banned_rules.{DEFAULT}: is the name of banned_filename_re; write the rules there"
 
 
 def _paths(settings: Settings) -> Iterator[str]:
@@ -96,6 +104,17 @@ def _loops(effective: MessageSettings, settings: Settings) -> Iterator[_Problem]
             )
 
 
+def _rule_names(effective: MessageSettings, settings: Settings) -> Iterator[_Problem]:
+    known = {DEFAULT, *settings.banned_rules}
+    unknown = [name for name in selected(effective.banned_filename) if isinstance(name, str) and name not in known]
+    for name in dict.fromkeys(unknown):
+        near = get_close_matches(name, known, n=1)
+        yield (
+            ("banned_filename", "banned_rules"),
+            f"there are no rules {name!r} in banned_rules" + (f"; did you mean {near[0]}?" if near else ""),
+        )
+
+
 def _own_ports(method: DeliveryMethod, settings: Settings) -> Iterator[int]:
     """The daemon's own ports that mail would be sent to."""
     for hop in method.hops:
@@ -120,4 +139,5 @@ _RULES: tuple[Callable[[MessageSettings, Settings], Iterator[_Problem]], ...] = 
     _hidden_tls,
     _loops,
     _no_data_base,
+    _rule_names,
 )

@@ -1,7 +1,7 @@
 """Regular expressions of the administrator: none may keep the daemon busy without end.
 
 Python's engine tries every way to match. So an expression that can need exponential time is refused, and one that
-takes long on texts made of its own characters, too. What is matched is never longer than `LONGEST`.
+takes long on texts made of its own characters, too. What is matched is never longer than those texts.
 """
 
 import re
@@ -26,36 +26,36 @@ class _TooSlowError(Exception):
     pass
 
 
-def compile_expression(pattern: str) -> re.Pattern[str]:
-    """Raises ValueError with one line for an expression that is wrong or may be slow."""
+def compile_expression(pattern: str, longest: int = LONGEST) -> re.Pattern[str]:
+    """Raises ValueError with one line for an expression that is wrong, or may be slow on `longest` characters."""
     try:
         compiled = re.compile(pattern)
         slow = is_ambiguous(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"regular expression {pattern!r}: {error}") from None
-    if slow or not _passes_trial(compiled):
+    if slow or not _passes_trial(compiled, longest):
         raise ValueError(f"regular expression {pattern!r}: {_ADVICE}")
     return compiled
 
 
-def _passes_trial(compiled: re.Pattern[str]) -> bool:
+def _passes_trial(compiled: re.Pattern[str], longest: int) -> bool:
     if not re.search(r"[*+}]", compiled.pattern) or threading.current_thread() is not threading.main_thread():
         return True
     try:
         with _time_limit(TRIAL_LIMIT):
-            for text in _texts(compiled.pattern):
+            for text in _texts(compiled.pattern, longest):
                 compiled.search(text)
     except _TooSlowError:
         return False
     return True
 
 
-def _texts(pattern: str) -> Iterator[str]:
+def _texts(pattern: str, longest: int) -> Iterator[str]:
     """Texts as long as any, of the characters that stand in the expression; none of them matches at its end."""
     runs = re.findall(r"[A-Za-z0-9]+|[^A-Za-z0-9\\\s]", pattern)
     pieces = dict.fromkeys(["a", "0", "a.", *runs, "".join(runs)])
     for piece in list(pieces)[:_MOST_TEXTS]:
-        yield (piece * LONGEST)[: LONGEST - 1] + "\n"
+        yield (piece * longest)[: longest - 1] + "\n"
 
 
 @contextmanager

@@ -62,6 +62,7 @@ FIELDS: Mapping[str, tuple[str, FieldKind]] = {
     **{setting: (name, FieldKind.BOOLEAN) for setting, name in _YES_NO.items()},
     **{name: (name, FieldKind.NUMBER) for name in _NUMBERS},
     **{name: (name, FieldKind.TEXT) for name in _TEXTS},
+    "banned_filename": ("banned_rulenames", FieldKind.TEXT),
 }
 """The field (B2.04) that goes before a setting."""
 
@@ -78,10 +79,9 @@ class FieldTable(Generic[T]):
         return cast("T | None", key.fields.value(self.name, self.kind)) if key.fields is not None else None
 
     def find_all(self, key: LookupKey) -> Iterator[T]:
-        """What `find` says."""
-        found = self.find(key)
-        if found is not None:
-            yield found
+        """What each of the rows says."""
+        if key.fields is not None:
+            yield from cast("Iterator[T]", key.fields.values(self.name, self.kind))
 
 
 def with_fields(setting: str, lookup: Lookup[Any]) -> Lookup[Any]:

@@ -128,7 +128,7 @@ class RegexpTable(Generic[T]):
         for pattern, value in self.entries:
             match = pattern.search(key.address + key.suffix)
             if match is not None:
-                return cast("T", _with_captures(value, match)) if isinstance(value, str) else value
+                return cast("T", with_captures(value, match)) if isinstance(value, str) else value
         return None
 
     def find_all(self, key: LookupKey) -> Iterator[T]:
@@ -138,7 +138,9 @@ class RegexpTable(Generic[T]):
             yield found
 
 
-def _with_captures(template: str, match: re.Match[str]) -> str:
+def with_captures(template: str, match: re.Match[str]) -> str:
+    """`template` with what the groups of `match` have matched for `$1`, `${1}` and `$(1)` (B3.13)."""
+
     def captured(reference: re.Match[str]) -> str:
         number = int(next(group for group in reference.groups() if group))
         return (match.group(number) or "") if number <= match.re.groups else ""

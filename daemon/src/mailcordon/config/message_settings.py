@@ -13,6 +13,9 @@ from mailcordon.config.reason_text import ReasonText
 from mailcordon.config.types import (
     AuthorText,
     BankLookup,
+    BannedLookup,
+    BannedNames,
+    BannedPaths,
     BoolLookup,
     BoolLookups,
     ClientBank,
@@ -150,6 +153,12 @@ class MessageSettings(BaseModel):
     """True: parts of mail are not compared with the rules of banned names on behalf of this recipient."""
     bypass_header_checks: BoolLookup
     """True: the header section is not checked on behalf of this recipient."""
+    banned_filename_re: BannedNames
+    """Rules about names and types of parts, in order; the table of the name `DEFAULT` (B12.01, B12.05)."""
+    banned_filename: BannedLookup
+    """The rules that hold for this recipient: names of tables, or tables; all that is found counts (B12.01)."""
+    banned_namepath_re: BannedPaths
+    """Rules about the attributes of a part and of all that it is inside of, where the others are silent (B12.03)."""
 
     # Judgement
     virus_lovers: BoolLookup

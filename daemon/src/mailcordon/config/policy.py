@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mailcordon.config.banned import BannedRules
+from mailcordon.config.banned_lookup import BannedLookups
 from mailcordon.config.by_category import CategoryKey, value_at
 from mailcordon.config.field_lookup import with_fields
 from mailcordon.config.lookup_key import LookupKey, key_of
@@ -17,6 +19,7 @@ from mailcordon.mail.message import Mail
 
 _KEPT_POLICIES = 1024
 """Policies that are kept for other recipients with the same values; there are rarely more than a handful."""
+_NO_RULES = BannedRules()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +57,8 @@ class Policy:
     """Whose preferences SpamAssassin applies; empty for those of everybody (B14.06)."""
     sender: SenderRating = NEUTRAL
     """What the recipient thinks of the sender."""
+    banned: BannedRules = _NO_RULES
+    """The rules about names and types of parts."""
 
     def loves(self, category: Category) -> bool:
         """Whether the recipient wants such mail in spite of it."""
@@ -141,23 +146,25 @@ class _Plan:
         }
         self._varying = [(source, lookup) for source, lookup in sources.items() if not lookup.is_constant]
         self._senders = SenderTables(settings)
+        self._banned = BannedLookups(settings, fields=fields)
         self._known: dict[tuple[object, ...], Policy] = {}
 
     def policy(self, key: LookupKey, senders: Senders) -> Policy:
         """The policy of a recipient."""
         found = [lookup.at(key) for _, lookup in self._varying]
         rating = self._senders.rating(key, senders)
-        known = self._known.get((rating, *found))
+        banned = self._banned.rules(key)
+        known = self._known.get((rating, banned, *found))
         if known is None:
             if len(self._known) >= _KEPT_POLICIES:
                 self._known.clear()
             names: Iterable[Source] = (source for source, _ in self._varying)
             values = {**self._fixed, **dict(zip(names, found, strict=True))}
-            known = self._known[(rating, *found)] = _policy(values, rating)
+            known = self._known[(rating, banned, *found)] = _policy(values, rating, banned)
         return known
 
 
-def _policy(values: Values, rating: SenderRating) -> Policy:
+def _policy(values: Values, rating: SenderRating, banned: BannedRules) -> Policy:
     def yes(name: str) -> bool:
         return bool(values[name])
 
@@ -192,6 +199,7 @@ def _policy(values: Values, rating: SenderRating) -> Policy:
         remove_existing_x_scanned_headers=yes("remove_existing_x_scanned_headers"),
         sa_username=spamd_user(str(values["sa_username"] or "")),
         sender=rating,
+        banned=banned,
     )
 
 

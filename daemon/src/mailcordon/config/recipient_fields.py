@@ -4,7 +4,7 @@ Whatever keeps such rows - SQL, a directory - is a `FieldProvider`; `field_looku
 tables of the configuration.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
@@ -54,6 +54,13 @@ class RecipientFields:
             return self.is_local
         found = next((row[name] for row in self.rows if row.get(name) is not None), None)
         return None if found is None else self._converted(found, kind)
+
+    def values(self, name: str, kind: FieldKind) -> Iterator[str | float | bool]:
+        """The values of all rows, the most specific row first; for settings of which all that is found counts."""
+        for row in self.rows:
+            value = None if row.get(name) is None else self._converted(row[name], kind)
+            if value is not None:
+                yield value
 
     @property
     def is_local(self) -> bool | None:

@@ -41,6 +41,26 @@ def schema_of_lookup(value_type: str | None) -> WithJsonSchema:
     return _named(_LOOKUPS[value_type], {"anyOf": [*one["anyOf"], {"type": "array", "items": one}]})
 
 
+_BANNED: Schema = {
+    "type": "array",
+    "items": {
+        "anyOf": [
+            {"type": "string"},
+            {
+                "type": "array",
+                "prefixItems": [
+                    {"type": "string"},
+                    {"anyOf": [{"type": "boolean"}, {"type": "string", "minLength": 1}, {"enum": [0, 1]}]},
+                ],
+                "minItems": 2,
+                "maxItems": 2,
+            },
+        ]
+    },
+}
+SCHEMA_OF_BANNED_TABLE = _named("banned-rules", _BANNED)
+SCHEMA_OF_BANNED_LOOKUP = schema_of_lookup(None)
+
 _NETWORKS = [
     _table("hash", {"type": "object", "additionalProperties": {"type": "boolean"}}),
     _table("file", _PATH),

@@ -14,7 +14,7 @@ from mailcordon.config.plugin_source import PluginSource
 from mailcordon.config.schema_types import schema_of_one_or_list
 from mailcordon.config.sql_clause import SqlClauses
 from mailcordon.config.sql_source import SqlSources
-from mailcordon.config.types import AvScanner, SpamScanner
+from mailcordon.config.types import AvScanner, BannedNames, RuleName, SpamScanner
 
 HeaderTest = Literal["mime", "8bit", "control", "empty", "long", "syntax", "missing", "multiple"]
 JSON_TO_SYSLOG = "syslog"
@@ -135,6 +135,9 @@ class Settings(MessageSettings):
     """True: no score from any scanner means 4xx. False: the mail goes on without a score."""
     sa_mail_body_size_limit: Count
     """Octets; larger messages go to no spam scanner but those with a limit of their own. 0 means no limit."""
+
+    banned_rules: dict[RuleName, BannedNames]
+    """Tables of rules by name, for `banned_filename`; `DEFAULT` is the name of `banned_filename_re` (B12.01)."""
 
     allowed_header_tests: dict[HeaderTest, bool]
     """Faults of the header section that are looked for; those that are not named here are (B5.01)."""

@@ -12,16 +12,20 @@ from pydantic import (
     GetPydanticSchema,
     PlainSerializer,
     SecretStr,
+    StringConstraints,
     model_validator,
 )
 from pydantic_core import core_schema
 
 from mailcordon.config.bank_names import BankName, BankNames, bank_names
+from mailcordon.config.banned import SELECTIONS, BannedTable, Selection, banned_paths, banned_table
 from mailcordon.config.lookup import Lookup
 from mailcordon.config.lookup_parse import ValueType, parse_lookup
 from mailcordon.config.networks import Networks
 from mailcordon.config.next_hop import DeliveryMethod, delivery_method
 from mailcordon.config.schema_types import (
+    SCHEMA_OF_BANNED_LOOKUP,
+    SCHEMA_OF_BANNED_TABLE,
     SCHEMA_OF_DELIVERY,
     SCHEMA_OF_DESTINY,
     SCHEMA_OF_NETWORKS,
@@ -118,6 +122,10 @@ TextLookup = Annotated[Lookup[str], _made_as_lookup(TEXTS), schema_of_lookup("st
 BankLookup = Annotated[Lookup[BankNames], _made_as_lookup(BANK_NAMES), schema_of_lookup(None)]
 BoolLookups = Annotated[Lookup[Lookup[bool]], _made_as_lookup(_lookups_of(BOOLEANS)), schema_of_lookup(None)]
 NumberLookups = Annotated[Lookup[Lookup[float]], _made_as_lookup(_lookups_of(NUMBERS)), schema_of_lookup(None)]
+BannedLookup = Annotated[Lookup[Selection], _made_as_lookup(SELECTIONS), SCHEMA_OF_BANNED_LOOKUP]
+BannedNames = Annotated[BannedTable, made_by(banned_table), SCHEMA_OF_BANNED_TABLE]
+BannedPaths = Annotated[BannedTable, made_by(banned_paths), SCHEMA_OF_BANNED_TABLE]
+RuleName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
 NetworkTables = Annotated[Networks, made_by(_networks), SCHEMA_OF_NETWORKS]
 
 

@@ -9,7 +9,7 @@ from mailcordon.judge.spam_report import spam_report
 from mailcordon.judge.subject_tag import subject_tag
 from mailcordon.mail.category import OVER_LIMITS, Category, Major
 from mailcordon.mail.envelope import Client
-from mailcordon.mail.finding import Findings, names_of
+from mailcordon.mail.finding import Findings, banning_reason, names_of
 from mailcordon.mail.header import HeaderEdits
 from mailcordon.mail.message import Mail
 from mailcordon.mail.score import points_text, stars
@@ -87,13 +87,12 @@ def _alerts(ruling: Ruling) -> Iterator[tuple[str, str]]:
     hold = next((finding.name for finding in ruling.found if finding.category == OVER_LIMITS), None)
     if hold is not None:
         yield "X-Amavis-Hold", hold
-    for major, words in (
-        (Major.VIRUS, "INFECTED, message contains virus: {}"),
-        (Major.BANNED, "BANNED, message contains {}"),
-    ):
-        names = ", ".join(names_of(major, ruling.found))
-        if names:
-            yield "X-Amavis-Alert", words.format(names)
+    viruses = names_of(Major.VIRUS, ruling.found)
+    if viruses:
+        yield "X-Amavis-Alert", f"INFECTED, message contains virus: {', '.join(viruses)}"
+    banned = banning_reason(ruling.found)
+    if banned:
+        yield "X-Amavis-Alert", f"BANNED, message contains {banned}"
     problems = names_of(Major.BAD_HEADER, ruling.found)
     if problems:
         yield "X-Amavis-Alert", f"BAD HEADER SECTION, {problems[0]}"

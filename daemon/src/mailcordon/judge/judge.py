@@ -20,27 +20,43 @@ from mailcordon.mail.verdict import Verdict
 
 _FOR_GOOD = frozenset({Destiny.REJECT, Destiny.BOUNCE})
 
+_Case = tuple[Policy, tuple[Finding, ...]]
+
 
 def judge(mail: Mail, findings: Findings, policies: Sequence[Policy], settings: Settings) -> tuple[Verdict, ...]:
     """One verdict for each recipient, in order, `policies` being theirs (design rule 4: each is judged alone).
 
-    Recipients of one policy are judged once: what holds for them depends on nothing else.
+    Recipients of one policy whom the same findings concern are judged once: what holds for them depends on nothing
+    else.
     """
-    rulings = {policy: _rule(mail, findings, policy, settings) for policy in dict.fromkeys(policies)}
+    cases = _cases(mail, findings, policies)
+    rulings = {case: _rule(mail, findings, case, settings) for case in dict.fromkeys(cases)}
     # One copy is kept for all who ask; those who get the mail are told its id even if the copy is kept for others.
     is_quarantined = any(ruling.quarantine_to for ruling in rulings.values())
     verdicts = {
-        policy: _verdict(mail, findings, ruling, settings, is_quarantined=is_quarantined)
-        for policy, ruling in rulings.items()
+        case: _verdict(mail, findings, ruling, settings, is_quarantined=is_quarantined)
+        for case, ruling in rulings.items()
     }
     return tuple(
-        _for_recipient(recipient, rulings[policy], verdicts[policy], settings)
-        for recipient, policy in zip(mail.envelope.recipients, policies, strict=True)
+        _for_recipient(recipient, rulings[case], verdicts[case], settings)
+        for recipient, case in zip(mail.envelope.recipients, cases, strict=True)
     )
 
 
-def _rule(mail: Mail, findings: Findings, policy: Policy, settings: Settings) -> Ruling:
-    found = tuple(finding for finding in findings.found if _counts(finding, policy))
+def _cases(mail: Mail, findings: Findings, policies: Sequence[Policy]) -> list[_Case]:
+    """The policy of each recipient, and the findings that concern him."""
+    found = findings.found
+    if all(finding.recipients is None for finding in found):
+        return [(policy, found) for policy in policies]
+    return [
+        (policy, tuple(finding for finding in found if finding.concerns(recipient.address)))
+        for recipient, policy in zip(mail.envelope.recipients, policies, strict=True)
+    ]
+
+
+def _rule(mail: Mail, findings: Findings, case: _Case, settings: Settings) -> Ruling:
+    policy, concerning = case
+    found = tuple(finding for finding in concerning if _counts(finding, policy))
     score = _score(findings, policy)
     categories = {finding.category for finding in found}
     if not policy.bypass_spam_checks:

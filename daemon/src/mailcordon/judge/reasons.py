@@ -6,7 +6,7 @@ from mailcordon.config.by_category import value_at
 from mailcordon.config.reason_text import REASON_PLACEHOLDER
 from mailcordon.config.settings import Settings
 from mailcordon.mail.category import Category, Major
-from mailcordon.mail.finding import Finding, names_of
+from mailcordon.mail.finding import Finding, banning_reason, names_of
 from mailcordon.mail.message import Mail
 from mailcordon.mail.verdict import REASON_LIMIT
 
@@ -21,7 +21,7 @@ def reason_for(category: Category, found: tuple[Finding, ...], mail: Mail, setti
         "i": lambda: mail.mail_id,
         "h": lambda: settings.myhostname,
         "V": lambda: ", ".join(names_of(Major.VIRUS, found)),
-        "F": lambda: ", ".join(names_of(Major.BANNED, found)),
+        "F": lambda: banning_reason(found),
         "%": lambda: "%",
     }
     template = value_at(settings.smtp_reason_by_ccat, category) or _PLAIN

@@ -1,11 +1,29 @@
 """What the checks found in one message."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailcordon.mail.category import Category, Major
 from mailcordon.mail.part import Part
 from mailcordon.mail.signature import Signature
+
+DISCARD = "DISCARD"
+"""What the result of a rule for banned contents begins with when the sender must not be told (B11.02, B12.04)."""
+_SHOWN_PARTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """The rule that bans a part, and the part with all that it is inside of (B12.04)."""
+
+    parts: str
+    """Types and names from the message down to the part, as `multipart/mixed | application/zip,.zip,a.zip | .exe`."""
+    attributes: str
+    """The same with the letters of B12.03: `L=1,M=multipart/mixed | L=1/2,M=application/zip,T=zip,N=a.zip | ...`."""
+    key: str
+    """The expression."""
+    comment: str
+    """What the expression says in a comment for people; the expression where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +38,20 @@ class Finding:
     part: Part | None = None
     """The part it was found in; None for the message as a whole."""
     result: str = ""
-    """What a rule for banned contents says beyond that it matched; `DISCARD`: the sender must not be told (B11.02)."""
+    """What a rule for banned contents says; `1` if no more than that it matched."""
+    ban: Ban | None = None
+    """More about contents that a rule bans."""
+    recipients: frozenset[str] | None = None
+    """Addresses of the recipients whom it concerns, where rules differ; None: all of them."""
+
+    @property
+    def is_discarded(self) -> bool:
+        """Whether a rule for banned contents wants the sender not to be told (B11.02)."""
+        return self.category.major is Major.BANNED and self.result.startswith(DISCARD)
+
+    def concerns(self, address: str) -> bool:
+        """Whether it concerns that recipient."""
+        return self.recipients is None or address in self.recipients
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +103,33 @@ class Findings:
         """Names of all viruses found, in order, without repeats."""
         return names_of(Major.VIRUS, self.found)
 
+    def for_recipients(self, addresses: Iterable[str]) -> "Findings":
+        """Those that concern any of the recipients."""
+        if all(finding.recipients is None for finding in self.found):
+            return self
+        wanted = set(addresses)
+        return replace(
+            self,
+            found=tuple(
+                finding
+                for finding in self.found
+                if finding.recipients is None or not wanted.isdisjoint(finding.recipients)
+            ),
+        )
+
 
 def names_of(major: Major, found: Iterable[Finding]) -> tuple[str, ...]:
     """Names of what was found in that category, in order, without repeats."""
     return tuple(dict.fromkeys(finding.name for finding in found if finding.category.major is major))
+
+
+def banning_reason(found: Iterable[Finding]) -> str:
+    """In short what is banned: the first of it, which stands for all (B12.04); empty if nothing is."""
+    return next((finding.name for finding in found if finding.category.major is Major.BANNED), "")
+
+
+def banned_parts(found: Iterable[Finding]) -> tuple[str, ...]:
+    """What is banned, with all that it is inside of; of many only some, and `...` for the others (B12.04)."""
+    banned = (finding for finding in found if finding.category.major is Major.BANNED)
+    parts = tuple(dict.fromkeys(finding.ban.parts if finding.ban else finding.name for finding in banned))
+    return parts if len(parts) <= _SHOWN_PARTS else (*parts[:_SHOWN_PARTS], "...")

@@ -34,6 +34,8 @@ class Part:
     charset: str | None = None
     names: tuple[str, ...] = ()
     """Declared file names, decoded, the one of Content-Disposition first."""
+    raw_names: tuple[str, ...] = ()
+    """The same names as they were declared, where that is something else (B12.06); ISO 8859-1."""
     disposition: str | None = None
     is_member: bool = False
     """It was unpacked from the part above."""

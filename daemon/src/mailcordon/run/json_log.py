@@ -16,6 +16,7 @@ from mailcordon.config.settings import JSON_TO_SYSLOG, Settings
 from mailcordon.errors import StartupError
 from mailcordon.mail.bulk import is_bulk
 from mailcordon.mail.category import Major
+from mailcordon.mail.finding import banning_reason
 from mailcordon.mail.trace import public_addresses
 from mailcordon.mail.verdict import Disposition, DsnSent, RecipientOutcome
 from mailcordon.run import log_facts
@@ -159,6 +160,7 @@ def _recipient(facts: Facts, item: RecipientOutcome) -> dict[str, Any]:
     verdict = item.verdict
     blocking = verdict.blocking and verdict.blocking.display_name
     main = verdict.main.display_name
+    found = facts.inspection.findings.for_recipients([verdict.recipient.address]).found
     return {
         "rcpt_to": one_line(verdict.recipient.address),
         "rcpt_is_local": verdict.is_local,
@@ -171,7 +173,7 @@ def _recipient(facts: Facts, item: RecipientOutcome) -> dict[str, Any]:
         **({"whitelisted": True} if verdict.whitelisted else {}),
         **_if_known(ccat_blocking=blocking, ccat_main=main if main != blocking else None),
         **(
-            {"banning_reason": ", ".join(log_facts.banned_names(facts))}
+            {"banning_reason": one_line(banning_reason(found))}
             if any(category.major is Major.BANNED for category in verdict.categories)
             else {}
         ),
@@ -202,7 +204,7 @@ def _attached_file_names(facts: Facts) -> list[str]:
 
 
 def _checks(facts: Facts) -> Iterator[str]:
-    """The letters of those that were made: virus, spam, header."""
+    """The letters of those that were made: virus, spam, header, banned names."""
     findings = facts.inspection.findings
     if findings.virus_checked:
         yield "V"
@@ -210,6 +212,8 @@ def _checks(facts: Facts) -> Iterator[str]:
         yield "S"
     if not all(policy.bypass_header_checks for policy in facts.inspection.policies):
         yield "H"
+    if any(policy.banned and not policy.bypass_banned_checks for policy in facts.inspection.policies):
+        yield "B"
 
 
 def _virus_facts(facts: Facts) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from mailcordon.config.partition_tag import partition_tag as tag_of_message
 from mailcordon.config.partition_tag import shown_tag
 from mailcordon.mail.addresses import addresses_in
 from mailcordon.mail.category import Category, Major
-from mailcordon.mail.finding import names_of
+from mailcordon.mail.finding import Ban, Finding, banned_parts, banning_reason, names_of
 from mailcordon.mail.header import HeaderSection
 from mailcordon.mail.message import Mail
 from mailcordon.mail.score import points_text
@@ -104,7 +104,7 @@ def category(facts: Facts) -> str:
         case Major.VIRUS:
             return f"INFECTED ({','.join(virus_names(facts))})"
         case Major.BANNED:
-            return f"BANNED ({','.join(banned_names(facts))})"
+            return f"BANNED ({one_line(banning_reason(_found(facts)))})"
         case Major.UNCHECKED:
             return "UNCHECKED-ENCRYPTED" if of_all.minor else "UNCHECKED"
         case _:
@@ -227,9 +227,20 @@ def virus_names(facts: Facts) -> list[str]:
     return [one_line(name) for name in facts.inspection.findings.virus_names]
 
 
+def _found(facts: Facts) -> tuple[Finding, ...]:
+    """What concerns these recipients."""
+    return facts.inspection.findings.for_recipients(item.verdict.recipient.address for item in facts.group).found
+
+
 def banned_names(facts: Facts) -> list[str]:
-    """What was banned, each once."""
-    return [one_line(name) for name in names_of(Major.BANNED, facts.inspection.findings.found)]
+    """What was banned, in short, each once."""
+    return [one_line(name) for name in names_of(Major.BANNED, _found(facts))]
+
+
+def banned(facts: Facts, what: Callable[[Finding, Ban], str]) -> list[str]:
+    """Something about each banned part, each once."""
+    told = [one_line(what(finding, finding.ban)) for finding in _found(facts) if finding.ban is not None]
+    return list(dict.fromkeys(told))
 
 
 def bad_header(facts: Facts) -> str:
@@ -283,6 +294,11 @@ VARIABLES: Mapping[str, _Variable] = {
     "autolearn": autolearn,
     "bad_header": bad_header,
     "banned_names": banned_names,
+    "banned_parts": lambda facts: [one_line(parts) for parts in banned_parts(_found(facts))],
+    "banned_parts_as_attr": lambda facts: banned(facts, lambda _finding, ban: ban.attributes),
+    "banning_rule_comment": lambda facts: banned(facts, lambda _finding, ban: ban.comment),
+    "banning_rule_key": lambda facts: banned(facts, lambda _finding, ban: ban.key),
+    "banning_rule_rhs": lambda facts: banned(facts, lambda finding, _ban: finding.result),
     "category": category,
     "client_addr": client_addr,
     "client_addr_port": client_addr_port,

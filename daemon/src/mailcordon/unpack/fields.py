@@ -1,8 +1,10 @@
 """The content fields in the header section of one part."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mailcordon.mail.file_names import shortened
 from mailcordon.unpack.parameters import ENCODED_WORD, Parameter, display_name, parse_parameters
 from mailcordon.unpack.transfer import read_encoding
 
@@ -30,6 +32,7 @@ class ContentFields:
     disposition: str | None = None
     charset: str | None = None
     names: tuple[str, ...] = ()
+    raw_names: tuple[str, ...] = ()
     boundary: bytes | None = None
     """Only of a multipart."""
     ambiguous: tuple[str, ...] = ()
@@ -53,6 +56,8 @@ def read_content_fields(octets: memoryview, start: int, end: int, default_type: 
     disposition_body = _first(bodies["disposition"])
     content_type, type_problem = _content_type(type_body, default_type)
     encoding, encoding_problem = read_encoding(_first(bodies["transfer-encoding"]))
+    declared = _values(parse_parameters(disposition_body).get("filename"), type_parameters.get("name"))
+    names = _each_once(display_name(value) for value in declared)
     boundary, boundary_problem = _boundary(content_type, type_parameters.get("boundary"))
     problems = (_contradiction(bodies), type_problem, encoding_problem, boundary_problem)
     return ContentFields(
@@ -60,7 +65,8 @@ def read_content_fields(octets: memoryview, start: int, end: int, default_type: 
         encoding=encoding,
         disposition=_token(disposition_body),
         charset=_charset(type_parameters.get("charset")),
-        names=_names(parse_parameters(disposition_body).get("filename"), type_parameters.get("name")),
+        names=names,
+        raw_names=tuple(name for name in _each_once(map(shortened, declared)) if name not in names),
         boundary=boundary,
         ambiguous=tuple(problem for problem in problems if problem),
         too_long=too_long,
@@ -117,7 +123,10 @@ def _charset(parameter: Parameter | None) -> str | None:
     return parameter.values[0][:64].lower() if parameter and parameter.values[0] else None
 
 
-def _names(*parameters: Parameter | None) -> tuple[str, ...]:
-    """Every name a reader may show, without repeats: mail programs differ in which one they prefer."""
-    shown = (display_name(value) for parameter in parameters if parameter for value in parameter.values)
-    return tuple(dict.fromkeys(name for name in shown if name))
+def _values(*parameters: Parameter | None) -> list[str]:
+    """Every name a reader may show: mail programs differ in which one they prefer."""
+    return [value for parameter in parameters if parameter for value in parameter.values]
+
+
+def _each_once(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in names if name))

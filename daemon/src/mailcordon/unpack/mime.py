@@ -133,7 +133,7 @@ class _Splitter:
         part.body_start = body_start
         fields = read_content_fields(self._octets, part.start, body_start, current.default_type)
         part.content_type, part.encoding, part.charset = fields.content_type, fields.encoding, fields.charset
-        part.names, part.disposition = fields.names, fields.disposition
+        part.names, part.raw_names, part.disposition = fields.names, fields.raw_names, fields.disposition
         for problem in fields.ambiguous:
             self._report(UNCHECKED_AMBIGUOUS, problem)
         if fields.too_long:

@@ -4,6 +4,7 @@ Written for hostile input: every expression here matches in linear time, nothing
 than once, and nothing raises. Text is ISO 8859-1, one character an octet, until a name is decoded for people.
 """
 
+import codecs
 import re
 from binascii import Error as Base64Error
 from binascii import a2b_base64, a2b_qp
@@ -12,10 +13,7 @@ from dataclasses import dataclass
 from itertools import count, takewhile
 from urllib.parse import unquote_to_bytes
 
-MAX_NAME_LENGTH = 1024
-"""Characters of a file name that are looked at; no file system takes more than 255 octets."""
-_TAIL_LENGTH = 256
-"""Of these, how many are from the end of a name that is longer: mail programs that shorten it keep its extension."""
+from mailcordon.mail.file_names import shortened
 
 _PIECE = re.compile(r';((?:[^;"]++|"(?:[^"\\]|\\.)*+"?+)*+)', re.DOTALL)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)(?:"|\Z)(.*)', re.DOTALL)
@@ -24,6 +22,8 @@ _NAME = re.compile(r"([^*]+)(?:\*(\d{1,9}))?(\*)?")
 _COMMENTS = re.compile(r"(?:\s|\([^()]*+\))*+")
 ENCODED_WORD = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?\s]*+)\?=")
 _BETWEEN_ENCODED_WORDS = re.compile(r"(\?=)\s++(?==\?)")
+_SLOW_CHARSETS = frozenset({"punycode", "idna"})
+"""Python's decoders of these, which no mail program takes for character sets, need quadratic time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +123,14 @@ def _octets(value: str) -> bytes:
 def to_text(octets: bytes, charset: str) -> str:
     """`octets` as text. An unknown or unfit character set gives ISO 8859-1, in which every octet is something."""
     try:
-        return octets.decode(charset)
+        if codecs.lookup(charset).name not in _SLOW_CHARSETS:
+            return octets.decode(charset)
     except (
         LookupError,
         ValueError,
     ):  # UnicodeError is a ValueError; a NUL in the name of the charset gives a plain one
-        return octets.decode("latin-1")
+        pass
+    return octets.decode("latin-1")
 
 
 def display_name(raw: str) -> str:
@@ -139,9 +141,9 @@ def display_name(raw: str) -> str:
         with suppress(UnicodeError):
             name = name.encode("latin-1").decode("utf-8")
     name = ENCODED_WORD.sub(_decode_word, _BETWEEN_ENCODED_WORDS.sub(r"\1", name))
-    if len(name) > MAX_NAME_LENGTH:
-        name = name[: MAX_NAME_LENGTH - _TAIL_LENGTH] + name[-_TAIL_LENGTH:]
-    return "".join(character for character in name if character.isprintable()).strip()
+    if not name.isprintable():
+        name = "".join(character for character in name if character.isprintable())
+    return shortened(name.strip())
 
 
 def _decode_word(match: re.Match[str]) -> str:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mailcordon.errors import LimitReachedError
+from mailcordon.mail.file_names import shortened
 from mailcordon.mail.part import BROKEN, ENCRYPTED
 from mailcordon.unpack.job import Job, Member, Problem, ProblemKind, Quota
 
 FILE_MODE = 0o640
-MAX_NAME_LENGTH = 1024
 
 
 @dataclass(slots=True)
@@ -126,6 +126,6 @@ class Sink:
 
     def _record(self, name: str, size: int, path: Path | None, content_type: str, attributes: str) -> Member:
         location = f"{self.location}.{len(self.members) + 1}"
-        member = Member(location, name[:MAX_NAME_LENGTH], size, path, content_type, attributes)
+        member = Member(location, shortened(name), size, path, content_type, attributes)
         self.members.append(member)
         return member
