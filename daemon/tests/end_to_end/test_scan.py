@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from samples import eicar, eicar_twin
+from samples import eicar, eicar_twin, with_attachment, zipped
 from servers import Clamd
 
 from .daemon import COMMAND
@@ -64,6 +64,20 @@ def test_twin_from_standard_input_is_clean(config_directory: Path) -> None:
     assert answer["findings"] == []
     assert [part["type"] for part in answer["parts"]] == ["multipart/mixed", "text/plain", "text/plain"]
     assert answer["parts"][2]["names"] == ["x.txt"]
+
+
+def test_members_of_archives(config_directory: Path) -> None:
+    """Each with its place, names, types and size; what people read shows them, too."""
+    message = with_attachment(zipped(zipped(b"MZ" + bytes(500), "clam.exe"), "in.zip"), "a.zip")
+    result = mailcordon("scan", "--json", "--config-dir", config_directory, "-", stdin=message)
+    parts = {part["location"]: part for part in json.loads(result.stdout)["parts"]}
+    member = parts["1.2.1.1"]
+    assert (member["names"], member["size"], member["member"]) == (["clam.exe"], 502, True)
+    assert member["short_types"] == ["exe", "exe-ms"]
+    assert parts["1.2"]["short_types"] == ["zip"]
+    assert not parts["1.2"]["member"]
+    shown = mailcordon("scan", "--config-dir", config_directory, "-", stdin=message).stdout.decode()
+    assert any(line.split()[:1] == ["1.2.1.1"] and ".exe .exe-ms" in line for line in shown.splitlines())
 
 
 def test_for_people(tmp_path: Path, config_directory: Path) -> None:

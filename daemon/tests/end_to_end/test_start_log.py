@@ -12,8 +12,8 @@ from .daemon import Daemon, NextHop, text_mail, wait_until
 
 
 def test_start_is_logged(daemon: Daemon) -> None:
-    """Features 1.22, 1.24, 1.25, 1.27, 5.01, 6.02, 16.10: program, versions, interpreter, locale, ids, pid, fragments,
-    modules, decoders, scanners, listeners, workers; each fact once."""
+    """Features 1.22, 1.24, 1.25, 1.27, 5.01, 6.02, 7.01, 16.10: program, versions, interpreter, locale, ids, pid,
+    fragments, modules, decoders, scanners, listeners, workers; each fact once."""
     daemon.configure("30-log", "log_level = 1")
     daemon.start()
     wait_until(lambda: "Using primary internal av scanner code for clamd" in daemon.log(), "the scanners")
@@ -30,6 +30,9 @@ def test_start_is_logged(daemon: Daemon) -> None:
         "config files read: ",
         f"Module jinja2 {importlib.metadata.version('jinja2')}",
         "Internal decoder for .mail",
+        "Found decoder for    .zip  at libarchive",
+        "No decoder for       .uue  switched off",
+        "decoder processes: no_new_privs, rlimits",
         f"listening on [127.0.0.1]:{daemon.port}, 2 workers",
     ]
     assert {fact: log.count(fact) for fact in facts} == dict.fromkeys(facts, 1)

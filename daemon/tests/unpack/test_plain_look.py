@@ -67,6 +67,12 @@ def test_left_to_others(octets: bytes, declared: str, names: tuple[str, ...]) ->
     assert plain_types(octets, declared, names) is None
 
 
+def test_text_that_may_hold_files() -> None:
+    """Features 7.05: once its decoder is switched on, a text with what looks like a file goes to a decoder process."""
+    assert plain_types(TEXT + UUENCODED, "text/plain", (), may_hold_files=True) is None
+    assert plain_types(TEXT + BASE64, "text/plain", (), may_hold_files=True) == ("asc",)
+
+
 @pytest.mark.parametrize("octets", [TEXT, "Grüße\r\n".encode() * 5, b"<html><body>hello</body></html>", TEXT + BASE64])
 def test_agrees_with_a_closer_look(octets: bytes, tmp_path: Path) -> None:
     """Contract B12.07: rules of banned names find the same types, whoever looked."""

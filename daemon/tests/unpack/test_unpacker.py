@@ -1,5 +1,6 @@
 """Messages with archives: what comes out, and that bombs end in bounded time, size and number (contracts B13.02 on)."""
 
+import binascii
 import gzip
 import io
 import logging
@@ -216,6 +217,14 @@ async def test_switched_off(inspect: Inspect) -> None:
     )
     assert [part.location for part in found.root.walk() if part.is_member] == ["1.3.1"]
     assert found.findings.found == ()
+
+
+async def test_files_in_texts(inspect: Inspect) -> None:
+    """Features 7.05: off as packaged; on, the file in the text is a part."""
+    text = plain(b"Good morning.\r\nbegin 644 x.exe\r\n" + binascii.b2a_uu(PROGRAM[:45]) + b"`\r\nend\r\n")
+    assert [part.location for part in (await inspect(text)).root.walk()] == ["1"]
+    found = await inspect(text, decoders={"uue": True})
+    assert [part.names for part in found.root.walk() if part.is_member] == [("x.exe",)]
 
 
 async def test_not_needed(inspect: Inspect, make_settings: MakeSettings, make_mail: MakeMail) -> None:

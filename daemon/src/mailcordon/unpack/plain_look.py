@@ -26,13 +26,20 @@ _OF_SCRIPTS = (b"activexobject", b"wscript.", b"createobject", b".webclient", b"
 """In lower case; a text with one of these may be nothing but a script."""
 
 
-def plain_types(octets: bytes, declared_type: str, names: Sequence[str]) -> tuple[str, ...] | None:
-    """The short types of a part that is plain text or HTML; None: somebody must look at it more closely."""
+def plain_types(
+    octets: bytes, declared_type: str, names: Sequence[str], *, may_hold_files: bool = False
+) -> tuple[str, ...] | None:
+    """The short types of a part that is plain text or HTML; None: somebody must look at it more closely.
+
+    `may_hold_files`: somebody has switched the decoder for uuencode in texts on.
+    """
     if not octets:
         return ("empty",)
     if not declared_type.startswith("text/") or not all(map(_is_plain_name, names)):
         return None
     if octets.translate(None, _TEXT_OCTETS) or _TELLING.match(octets):
+        return None
+    if may_hold_files and b"\nbegin " in octets:
         return None
     small = octets[:LOOKED_AT].lower()
     if any(word in small for word in _OF_SCRIPTS):

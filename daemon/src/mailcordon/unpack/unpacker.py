@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 AT_ONCE = 16 * 1024
 """Octets of parts that are looked at on the event loop; the rest goes to a thread."""
 PARTS_AT_ONCE = 10
+TEXTS = "asc"
+"""Type of plain texts, whose decoder is off as packaged (features 7.05)."""
 
 
 class Unpacked:
@@ -58,6 +60,7 @@ class Unpacker:
         self._base = settings.TEMPBASE
         self._memory = settings.decoder_memory_limit
         self._switched_off = frozenset(name for name, wanted in settings.decoders.items() if not wanted)
+        self._texts_may_hold_files = TEXTS not in self._switched_off
         self._pool = DecoderPool(settings.TEMPBASE, size=settings.max_decoders, path=settings.path, decoders=decoders)
 
     @staticmethod
@@ -75,7 +78,7 @@ class Unpacker:
         """
         unpacked = Unpacked()
         octets = mail.content.view()
-        rest = _look_at_once(octets, root)
+        rest = self._look_at_once(octets, root)
         if not rest:
             return unpacked
         try:
@@ -106,12 +109,34 @@ class Unpacker:
         """End the decoder processes."""
         await self._pool.close()
 
+    def _look_at_once(self, octets: memoryview, root: Part) -> list[Part]:
+        """Settle the parts for which that takes no time worth speaking of; gives back the others."""
+        rest: list[Part] = []
+        left, count = AT_ONCE, PARTS_AT_ONCE
+        for part in _leaves(root):
+            size = part.end - part.body_start
+            if size > left or not count:
+                rest.append(part)
+                continue
+            left -= size
+            count -= 1
+            if not part.content_type.startswith("text/") or not self._settle(part, decoded(octets, part)):
+                rest.append(part)
+        return rest
+
+    def _settle(self, part: Part, body: bytes) -> bool:
+        """Whether the part is known well enough by a cheap look."""
+        part.size = len(body)
+        types = plain_types(body, part.content_type, part.names, may_hold_files=self._texts_may_hold_files)
+        part.short_types = types or ()
+        return types is not None
+
     def _write(self, octets: memoryview, rest: Sequence[Part], settings: Settings, unpacked: Unpacked) -> list[Part]:
         """Write the decoded bodies of those parts of `rest` that need a decoder process to files; for a thread."""
         waiting: list[Part] = []
         for part in rest:
             body = decoded(octets, part)
-            if _settle(part, body):
+            if self._settle(part, body):
                 continue
             if len(waiting) >= settings.MAXFILES:
                 text = f"Maximum number of files ({settings.MAXFILES}) exceeded"
@@ -148,32 +173,8 @@ class Unpacker:
             )
 
 
-def _look_at_once(octets: memoryview, root: Part) -> list[Part]:
-    """Settle the parts for which that takes no time worth speaking of; gives back the others."""
-    rest: list[Part] = []
-    left, count = AT_ONCE, PARTS_AT_ONCE
-    for part in _leaves(root):
-        size = part.end - part.body_start
-        if size > left or not count:
-            rest.append(part)
-            continue
-        left -= size
-        count -= 1
-        if not part.content_type.startswith("text/") or not _settle(part, decoded(octets, part)):
-            rest.append(part)
-    return rest
-
-
 def _leaves(root: Part) -> Iterator[Part]:
     return (part for part in root.walk() if not part.children)
-
-
-def _settle(part: Part, body: bytes) -> bool:
-    """Whether the part is known well enough by a cheap look."""
-    part.size = len(body)
-    types = plain_types(body, part.content_type, part.names)
-    part.short_types = types or ()
-    return types is not None
 
 
 def _forget_emptied(waiting: Sequence[Part], opened: Opened, settings: Settings) -> None:
