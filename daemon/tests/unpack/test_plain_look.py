@@ -75,7 +75,7 @@ def test_text_that_may_hold_files() -> None:
 
 @pytest.mark.parametrize("octets", [TEXT, "Grüße\r\n".encode() * 5, b"<html><body>hello</body></html>", TEXT + BASE64])
 def test_agrees_with_a_closer_look(octets: bytes, tmp_path: Path) -> None:
-    """Contract B12.07: rules of banned names find the same types, whoever looked."""
+    """Contract B12.07, features 5.08: rules of banned names find the same types, whoever looked."""
     file = tmp_path / "p001"
     file.write_bytes(octets)
     declared = "text/html" if octets.startswith(b"<") else "text/plain"
