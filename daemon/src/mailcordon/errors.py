@@ -74,6 +74,10 @@ class StoreError(TemporaryError):
     where = "sql"
 
 
+class ReleaseError(MailcordonError):
+    """A mail cannot be released from quarantine; `str()` is what the client is told (B1.35)."""
+
+
 class TemplateError(MailcordonError):
     """A template of a notification is wrong, or failed; carries file, line and reason."""
 

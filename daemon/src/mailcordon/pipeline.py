@@ -15,7 +15,7 @@ from mailcordon.check.registry import Checks
 from mailcordon.config.author_banks import author_banks, virus_banks
 from mailcordon.config.field_lookup import fields_of_recipients
 from mailcordon.config.policy import Policy, policies_for_mail
-from mailcordon.config.policy_banks import PolicyBanks
+from mailcordon.config.policy_banks import PolicyBanks, Regime
 from mailcordon.config.recipient_fields import FieldProvider
 from mailcordon.config.sender_rating import NEUTRAL
 from mailcordon.config.settings import Settings
@@ -29,6 +29,8 @@ from mailcordon.mail.credibility import credibility
 from mailcordon.mail.finding import Findings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.part import Part
+from mailcordon.mail.release import ReleaseRequest
+from mailcordon.mail.reply import Reply
 from mailcordon.mail.score import points_text
 from mailcordon.mail.verdict import Outcome, Verdict
 from mailcordon.unpack import Limits, Structure, split
@@ -175,6 +177,10 @@ class Pipeline:
                 inspection.settings, inspection.policies, inspection.verdicts, outcome, self._actor.report
             )
         return inspection, outcome
+
+    async def release(self, request: ReleaseRequest, regime: Regime) -> Sequence[Reply]:
+        """Send on what is in quarantine, as asked at a socket where `regime` holds; a reply for each recipient."""
+        return await self._actor.release(request, regime)
 
     async def discover(self) -> Sequence[ScannerState]:
         """Ask every scanner whether it is there; one line about each, and about each decoder, goes to the log

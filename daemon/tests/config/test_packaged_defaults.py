@@ -118,8 +118,9 @@ def test_nobody_is_trusted_for_an_address(settings: Settings, sender: str) -> No
     assert not settings.whitelist_sender.find(sender)
     assert settings.per_recip_whitelist_sender_lookup_tables.find(BOB) is None
     assert settings.score_sender.find(BOB) is None
-    assert set(settings.policy_bank) == {"ORIGINATING"}
-    assert not settings.interface_policy
+    assert set(settings.policy_bank) == {"ORIGINATING", "AM.PDP-SOCK"}
+    assert settings.interface_policy == {"SOCK": "AM.PDP-SOCK"}
+    assert settings.policy_bank["AM.PDP-SOCK"].members() == {"protocol": "AM.PDP", "auth_required_release": False}
 
 
 def test_packaged_fragments_stay_apart(configuration: Configuration, tmp_path: Path) -> None:

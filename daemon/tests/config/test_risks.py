@@ -91,7 +91,7 @@ CASES = [
         'interface_policy = { "10026" = "ORIGINATING" }\ninet_socket_port = [10024, 10026]\n',
     ),
     (
-        'interface_policy = { "SOCK" = "ORIGINATING" }\n',
+        'interface_policy = { "SOCK" = "ORIGINATING" }\nunix_socketname = []\n',
         "interface_policy.SOCK: nothing listens there",
         'interface_policy = { "SOCK" = "ORIGINATING" }\nunix_socketname = "/run/mailcordon/lmtp"\n',
     ),

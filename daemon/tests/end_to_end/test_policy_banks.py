@@ -102,4 +102,4 @@ def test_check_config_shows_a_bank(daemon: Daemon) -> None:
     assert shown("--show")["originating"] == ["false", "20-debian_defaults.toml"]
     unknown = run("--bank", "ORIGINATING,NO_SUCH")
     assert unknown.returncode == 2
-    assert "there is no policy bank NO_SUCH; defined are ORIGINATING" in unknown.stderr
+    assert "there is no policy bank NO_SUCH; defined are AM.PDP-SOCK, ORIGINATING" in unknown.stderr

@@ -22,6 +22,7 @@ LIMIT = 60
 def path(daemon: Daemon) -> Path:
     """Where the daemon listens once it is started."""
     socket_path = daemon.home / "in.sock"
+    daemon.configure("40-smtp", 'interface_policy.SOCK = "SMTP-SOCK"\npolicy_bank.SMTP-SOCK.protocol = "SMTP"')
     daemon.configure("45-unix", f'unix_socketname = "{socket_path}"')
     return socket_path
 
@@ -127,7 +128,7 @@ def test_bad_settings_are_named(daemon: Daemon, setting: str, complaint: str) ->
 
 def test_nothing_to_listen_on(daemon: Daemon) -> None:
     """A filter that nobody can reach does not start; its twin with a socket only does."""
-    daemon.configure("45-unix", "inet_socket_port = []")
+    daemon.configure("45-unix", "inet_socket_port = []\nunix_socketname = []")
     daemon.launch()
     assert daemon.wait() == 69
     assert "there is nothing to listen on; set inet_socket_port or unix_socketname" in daemon.output()

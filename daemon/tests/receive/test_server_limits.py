@@ -251,6 +251,7 @@ async def test_input_waits_with_the_client_while_a_message_is_handled(
         await client.replies(3)
         await asyncio.sleep(0.5)
         (connection,) = running.server._connections
+        assert isinstance(connection, protocol.SmtpConnection)
         assert len(connection._input) < 1_000_000
         client.writer.transport.abort()
         gate.set()
@@ -268,6 +269,7 @@ async def test_client_that_reads_no_replies_is_not_read_from_either(make_setting
                 except BlockingIOError:
                     await asyncio.sleep(0.02)
             (connection,) = running.server._connections
+            assert isinstance(connection, protocol.SmtpConnection)
             assert connection._transport is not None
             assert connection._transport.get_write_buffer_size() < 500_000
             await until(lambda: connection._phase is protocol.Phase.CLOSED)

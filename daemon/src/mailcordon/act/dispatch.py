@@ -14,18 +14,21 @@ from mailcordon.act.forward import Forwarder
 from mailcordon.act.notices import Notices
 from mailcordon.act.notify import Notifier
 from mailcordon.act.quarantine import Quarantine
+from mailcordon.act.release import Releaser
 from mailcordon.act.report import Reporter
 from mailcordon.act.session_keeping import SessionKeeping
 from mailcordon.act.template_set import Templates
 from mailcordon.act.timeouts import Deadline, Timeouts
 from mailcordon.act.tls import TlsContexts
 from mailcordon.config.policy import Policy
+from mailcordon.config.policy_banks import Regime
 from mailcordon.config.settings import Settings
 from mailcordon.mail.category import Destiny
 from mailcordon.mail.feedback import FeedbackReport
 from mailcordon.mail.finding import Findings
 from mailcordon.mail.keeping import SqlCopies
 from mailcordon.mail.message import Mail
+from mailcordon.mail.release import ReleaseRequest
 from mailcordon.mail.reply import Reply
 from mailcordon.mail.verdict import Disposition, Outcome, Verdict
 
@@ -59,6 +62,7 @@ class Actor:
         self._notifier = Notifier(courier, templates)
         self._notices = Notices(courier, templates, self._cache.counters)
         self._reporter = Reporter(courier, templates)
+        self._releaser = Releaser(settings, courier, templates, self._timeouts)
 
     @property
     def counters(self) -> OutgoingCounters:
@@ -124,6 +128,10 @@ class Actor:
         """Send a report about a mail that is done with; the answer is the next hop's."""
         deadline = Deadline.of(mail, settings.child_timeout, self._timeouts)
         return await self._reporter.send(mail, settings, findings, report, deadline)
+
+    async def release(self, request: ReleaseRequest, regime: Regime) -> Sequence[Reply]:
+        """Send on what is in quarantine; a reply for each recipient. `regime`: what holds where the request came in."""
+        return await self._releaser.answer(request, regime)
 
     async def close(self) -> None:
         """Send what is still to be told, and take leave of the next hops."""

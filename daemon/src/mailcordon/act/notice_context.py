@@ -84,6 +84,12 @@ class NoticeContext:
     """Of an abuse report: its type, and the address or domain that it is about."""
     report_text: tuple[str, ...] = ()
     """Of an abuse report: what the one who asked for it has to say."""
+    report_format: str = "arf"
+    """How a report or released mail is sent: `arf`, `attach` or `plain`."""
+    requested_by: str = ""
+    """Who asked for a report on, or the release of, a mail in quarantine."""
+    parent_mail_id: str = ""
+    """The mail_id under which that was kept (B1.36)."""
 
 
 def about(
@@ -216,6 +222,9 @@ def sample_contexts() -> tuple[NoticeContext, NoticeContext]:
         feedback_type="abuse",
         origin="192.0.2.7",
         report_text=("Please see to it.",),
+        report_format="attach",
+        requested_by="bob@example.com",
+        parent_mail_id="MnOpQrStUvWx",
     )
     bare = NoticeContext(
         hostname=full.hostname,

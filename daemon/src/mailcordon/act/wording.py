@@ -14,6 +14,7 @@ class Kind(Enum):
     SPAM_SENDER = ("template-spam-sender.txt", "SS")
     SPAM_ADMIN = ("template-spam-admin.txt", "SA")
     REPORT = ("template-report.txt", "ARF")
+    RELEASE = ("template-release.txt", "QRA")
 
     @property
     def file_name(self) -> str:

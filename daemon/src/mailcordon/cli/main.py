@@ -6,8 +6,10 @@ from mailcordon import __version__
 from mailcordon.cli.check_config import check_config
 from mailcordon.cli.db import db
 from mailcordon.cli.password import password
+from mailcordon.cli.release import command_for
 from mailcordon.cli.scan import scan
 from mailcordon.cli.serve import serve
+from mailcordon.mail.release import RequestKind
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,3 +23,5 @@ main.add_command(check_config)
 main.add_command(scan)
 main.add_command(password)
 main.add_command(db)
+for kind in RequestKind:
+    main.add_command(command_for(kind))

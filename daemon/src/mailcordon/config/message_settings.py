@@ -25,6 +25,7 @@ from mailcordon.config.types import (
     NumberLookup,
     NumberLookups,
     OptionalAddress,
+    OptionalDelivery,
     QuarantineMethod,
     TextLookup,
     TlsLevel,
@@ -41,6 +42,9 @@ PartitionTag = Annotated[
     Field(pattern=_TAG),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": _TAG}]}),
 ]
+Protocol = Literal["SMTP", "LMTP", "AM.PDP"]
+ReleaseFormat = Literal["resend", "attach", "plain"]
+ReportFormat = Literal["arf", "attach", "plain", "resend"]
 SaslMechanism = Literal["PLAIN", "LOGIN"]
 BareNewlinePolicy = Literal["no", "reject", "normalize"]
 """`no`: kept as it is. `reject`: refused. `normalize`: a bare LF becomes a CR LF, a bare CR stays."""
@@ -61,6 +65,8 @@ class MessageSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, use_attribute_docstrings=True)
 
+    protocol: Protocol
+    """What is spoken at a port or socket, by the bank of the interface; SMTP and LMTP mean the same (B1.01)."""
     originating: bool
     """The mail comes from our own side: our network, or an authenticated user (features 10.09)."""
 
@@ -106,7 +112,7 @@ class MessageSettings(BaseModel):
     notify_method: Delivery
     """Where mail of our own goes to: notifications, and quarantine copies to an address (B7.01)."""
     always_bcc: OptionalAddress
-    """Gets a blind copy of every message that passes; empty: nobody does."""
+    """Gets a blind copy of every message that passes or is released; empty: nobody does."""
     tls_security_level_out: TlsLevel
     """Whether mail goes on encrypted (features 13.10)."""
     tls_verify_out: bool
@@ -251,8 +257,14 @@ class MessageSettings(BaseModel):
     """From of notices to recipients (B11.06)."""
     hdrfrom_notify_spamadmin: AuthorText
     """From of notices about spam to administrators (B11.06)."""
+    hdrfrom_notify_release: AuthorText
+    """From of messages with which released mail is sent (features 12.24)."""
+    hdrfrom_notify_release_by_ccat: ByCategory[AuthorText]
+    """More precise: by contents category (features 12.24)."""
     hdrfrom_notify_report: AuthorText
     """From of reports (B11.08)."""
+    hdrfrom_notify_report_by_ccat: ByCategory[AuthorText]
+    """More precise: by contents category (features 12.24)."""
     dsn_bcc: OptionalAddress
     """Gets a copy of each delivery status notification (B11.04); empty for nobody."""
     l10n_language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]+)*$")]
@@ -354,6 +366,18 @@ class MessageSettings(BaseModel):
     """More precise than the methods above: by contents category (B5.03)."""
     quarantine_to_by_ccat: ByCategory[TextLookup]
     """More precise than the names above: by contents category (B5.03)."""
+
+    # Release from quarantine
+    auth_required_release: bool
+    """A request to release a mail must name its `secret_id` (B1.25)."""
+    release_format: ReleaseFormat
+    """How released mail is sent: as it came, attached, or within a text (B1.33, features 12.16)."""
+    report_format: ReportFormat
+    """How a mail is reported: in the Abuse Reporting Format, or as `release_format` has it (B1.33, features 12.17)."""
+    release_method: OptionalDelivery
+    """Where released mail and reports go to; empty: `notify_method` (B1.34)."""
+    requeue_method: Delivery
+    """Where mail goes to that is to be checked once more (B1.34)."""
 
     # Log
     log_templ: MainTemplate

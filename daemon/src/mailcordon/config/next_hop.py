@@ -64,6 +64,11 @@ class DeliveryMethod:
         return ", ".join(map(str, self.hops))
 
 
+def optional_delivery_method(raw: object) -> DeliveryMethod:
+    """The same, where empty stands for a method without hops: another setting decides. Raises ValueError."""
+    return DeliveryMethod(()) if raw in ("", []) else delivery_method(raw)
+
+
 def delivery_method(raw: object) -> DeliveryMethod:
     """Read a method, or a list of them. Raises ValueError."""
     if isinstance(raw, DeliveryMethod):

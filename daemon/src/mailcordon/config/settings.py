@@ -78,9 +78,9 @@ class Settings(MessageSettings):
     inet_socket_port: Annotated[list[Port], schema_of_one_or_list({"type": "integer", "minimum": 1, "maximum": 65535})]
     """Ports that take SMTP and LMTP; one or a list, empty for none (B19.01)."""
     unix_socketname: Annotated[list[SocketPath], schema_of_one_or_list({"type": "string", "pattern": "^/"})]
-    """Unix sockets that take SMTP and LMTP, beside the ports (B4.03)."""
+    """Unix sockets, beside the ports; `amavisd.sock` below MYHOME unless set, an empty list for none (B1.01, B4.03)."""
     unix_socket_mode: FileMode
-    """Who may write to a socket may send mail; its group is the daemon's."""
+    """Who may write to a socket may release or send mail; its group is the daemon's."""
     smtpd_tls_cert_file: Path
     """Certificate with its chain, PEM; needed once `tls_security_level_in` is not none anywhere (features 13.15)."""
     smtpd_tls_key_file: Path
@@ -244,7 +244,7 @@ def derive(values: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(hostname, str):
         derived.setdefault("mydomain", hostname.partition(".")[2] or hostname)
         derived.setdefault("myauthservid", hostname)
-        for reader in ("sender", "admin", "recip", "spamadmin", "report"):
+        for reader in ("sender", "admin", "recip", "spamadmin", "release", "report"):
             derived.setdefault(f"hdrfrom_notify_{reader}", f'"Content-filter at {hostname}" <postmaster@{hostname}>')
     domain = derived.get("mydomain")
     if isinstance(domain, str):
@@ -254,6 +254,7 @@ def derive(values: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(home, str):
         derived.setdefault("TEMPBASE", f"{home}/tmp")  # noqa: S108 - our own directory, not the system's
         derived.setdefault("QUARANTINEDIR", f"{home}/virusmails")
+        derived.setdefault("unix_socketname", [f"{home}/amavisd.sock"])
         derived.setdefault("smtpd_tls_cert_file", f"{home}/cert/amavisd-cert.pem")
         derived.setdefault("smtpd_tls_key_file", f"{home}/cert/amavisd-key.pem")
     for name, single in (("inet_socket_port", int), ("unix_socketname", str)):

@@ -22,7 +22,7 @@ from mailcordon.config.banned import SELECTIONS, BannedTable, Selection, banned_
 from mailcordon.config.lookup import Lookup
 from mailcordon.config.lookup_parse import ValueType, parse_lookup
 from mailcordon.config.networks import Networks
-from mailcordon.config.next_hop import DeliveryMethod, delivery_method
+from mailcordon.config.next_hop import DeliveryMethod, delivery_method, optional_delivery_method
 from mailcordon.config.schema_types import (
     SCHEMA_OF_BANNED_LOOKUP,
     SCHEMA_OF_BANNED_TABLE,
@@ -145,6 +145,8 @@ TlsLevel = Annotated[Literal["none", "may", "encrypt"], BeforeValidator(_tls_lev
 """Whether a connection is encrypted: never, if the other side likes, or always (features 13.10, 13.13)."""
 
 Delivery = Annotated[DeliveryMethod, made_by(delivery_method), SCHEMA_OF_DELIVERY]
+OptionalDelivery = Annotated[DeliveryMethod, made_by(optional_delivery_method), SCHEMA_OF_DELIVERY]
+"""Without hops where another setting decides."""
 
 
 _ADDRESS = re.compile(r"[^\s<>@\x00-\x20\x7f]+@[^\s<>@\x00-\x20\x7f]+")

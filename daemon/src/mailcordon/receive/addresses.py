@@ -78,6 +78,13 @@ def parse_rcpt(arguments: str) -> Recipient:
     )
 
 
+def bare_address(text: str) -> str | None:
+    """The address of a path whose angle brackets may be missing; empty for `<>`, None for what is no address."""
+    stripped = text.strip()
+    match = _PATH.fullmatch(stripped if stripped.startswith("<") else f"<{stripped}>")
+    return None if match is None or match[2] else match[1]
+
+
 def _split(arguments: str, keyword: str, form: str) -> tuple[str, str]:
     """The address without its brackets and source route (RFC 5321: ignored), and the parameters."""
     if arguments[: len(keyword)].upper() != keyword:

@@ -5,10 +5,13 @@ import logging
 import socket
 from collections.abc import Sequence
 from operator import itemgetter
+from typing import Protocol
 
 from mailcordon.config.policy_banks import PolicyBanks
 from mailcordon.log_levels import NOTICE
 from mailcordon.mail.ids import LogIds
+from mailcordon.receive.ampdp_connection import PolicyConnection
+from mailcordon.receive.ampdp_desk import PolicyDesk, ReleaseHandler
 from mailcordon.receive.intake import Handler, Intake
 from mailcordon.receive.protocol import SmtpConnection
 from mailcordon.receive.session import Endpoint
@@ -20,20 +23,39 @@ log = logging.getLogger(__name__)
 ACCEPT_PAUSE = 1.0
 """Seconds without accepting after there was no place, descriptor or memory for a connection."""
 _MAPPED_IPV4 = "::ffff:"
+_POLICY_PROTOCOL = "AM.PDP"
+
+
+class Connection(Protocol):
+    """What the server asks of a connection, whatever is spoken there."""
+
+    @property
+    def idle_since(self) -> float | None:
+        """When the client said its last word, on the loop's clock; None while it is being served."""
+
+    def make_room(self) -> None:
+        """Take leave of an idle client."""
+
+    def drain(self) -> None:
+        """Finish what was begun, then leave."""
 
 
 class MailServer:
-    """SMTP and LMTP on any number of listening sockets, which stay the property of the caller."""
+    """SMTP, LMTP and AM.PDP on any number of listening sockets, which stay the property of the caller."""
 
-    def __init__(self, banks: PolicyBanks, handler: Handler, log_ids: LogIds) -> None:
-        """Raises StartupError when TLS is offered and its certificate cannot be used."""
+    def __init__(
+        self, banks: PolicyBanks, handler: Handler, log_ids: LogIds, release: ReleaseHandler | None = None
+    ) -> None:
+        """Without `release` no AM.PDP is spoken. Raises StartupError when TLS is offered and its certificate cannot be
+        used."""
         self._banks = banks
         self._tls_context = server_context(banks.base)
         self._intake = Intake(banks, handler, log_ids)
+        self._desk = PolicyDesk(self._intake, release) if release else None
         self._listeners: list[socket.socket] = []
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
         self._opening: set[asyncio.Task[None]] = set()
-        self._connections: set[SmtpConnection] = set()
+        self._connections: set[Connection] = set()
         self._none_left = asyncio.Event()
 
     @property
@@ -120,7 +142,7 @@ class MailServer:
         loop.remove_reader(listener)
         self._pauses[listener] = loop.call_later(ACCEPT_PAUSE, self._listen, listener)
 
-    def _idle_for_longest(self) -> SmtpConnection | None:
+    def _idle_for_longest(self) -> Connection | None:
         idle = [(since, connection) for connection in self._connections if (since := connection.idle_since) is not None]
         return min(idle, key=itemgetter(0))[1] if idle else None
 
@@ -130,19 +152,26 @@ class MailServer:
 
     async def _open(self, connection: socket.socket, endpoint: Endpoint) -> None:
         loop = asyncio.get_running_loop()
-        smtp = SmtpConnection(self._intake, endpoint, self._connection_gone, self._tls_context)
-        self._connections.add(smtp)
+        protocol = self._protocol_at(endpoint)
+        self._connections.add(protocol)
         try:
             connection.setblocking(False)
             if connection.family != socket.AF_UNIX:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.connect_accepted_socket(lambda: smtp, connection)
+            await loop.connect_accepted_socket(lambda: protocol, connection)
         except OSError as error:
             log.info("connection lost before the greeting: %s", error.strerror)
             connection.close()
-            self._connection_gone(smtp)
+            self._connection_gone(protocol)
 
-    def _connection_gone(self, connection: SmtpConnection) -> None:
+    def _protocol_at(self, endpoint: Endpoint) -> SmtpConnection | PolicyConnection:
+        """What is spoken there, by the policy bank of the socket (B1.01)."""
+        regime = self._banks.at_interface(endpoint.local_addr, endpoint.local_port, endpoint.path)
+        if self._desk is not None and regime.settings.protocol == _POLICY_PROTOCOL:
+            return PolicyConnection(self._desk, endpoint, regime, self._connection_gone)
+        return SmtpConnection(self._intake, endpoint, self._connection_gone, self._tls_context)
+
+    def _connection_gone(self, connection: Connection) -> None:
         self._connections.discard(connection)
         if not self._connections:
             self._none_left.set()

@@ -67,7 +67,7 @@ class Worker:
         self._files = watched_files(settings)
         self._store = _store_of(settings)
         self._pipeline = Pipeline(banks, store=self._store)
-        self._server = MailServer(banks, self._handle, LogIds(os.getpid()))
+        self._server = MailServer(banks, self._handle, LogIds(os.getpid()), self._pipeline.release)
 
     async def serve(self, sockets: Sequence[socket.socket], *, is_first: bool) -> None:
         """Take mail until SIGTERM; returns when the last message is done."""

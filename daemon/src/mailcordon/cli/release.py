@@ -1,0 +1,104 @@
+"""`mailcordon release`, `requeue` and `report`; also as `amavisd-release`, `amavisd-requeue`, `amavisd-report`."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mailcordon.cli.options import config_directories, fail
+from mailcordon.cli.policy_client import ENVIRONMENT, PolicyClient, replies_in, socket_name, succeeded, wanted
+from mailcordon.errors import ProtocolError
+from mailcordon.mail.release import RequestKind
+
+EXIT_REFUSED = 1
+EXIT_UNAVAILABLE = 69
+"""EX_UNAVAILABLE of sysexits.h: the daemon cannot be asked."""
+
+_DOES = {
+    RequestKind.RELEASE: "Send mail from quarantine to its recipients, or to others.",
+    RequestKind.REQUEUE: "Send mail from quarantine to the MTA, to be checked once more.",
+    RequestKind.REPORT: "Send a report about mail in quarantine, to an abuse desk for example.",
+}
+_HELP = """
+
+MAIL_FILE is what the log shows as quarantine: a path below QUARANTINEDIR, or the mail_id. `[TAG]` at its end is its
+partition_tag. An empty SECRET_ID stands for none; it may be left out. A single `-` reads such lines from standard
+input.
+
+Exit status: 0 done for every recipient, 1 refused for one of them, 2 wrong usage, 69 the daemon cannot be asked.
+"""
+
+
+def command_for(kind: RequestKind) -> click.Command:
+    """The command that makes such requests."""
+
+    @click.command(name=kind.value, help=_DOES[kind] + _HELP, short_help=_DOES[kind])
+    @click.argument("words", metavar="MAIL_FILE|- [SECRET_ID] [RECIPIENT]...", nargs=-1, required=True)
+    @click.option(
+        "--socket",
+        "name",
+        metavar="PATH|HOST:PORT",
+        help=f"Where the daemon listens; else the environment's {ENVIRONMENT}, else as configured.",
+    )
+    @click.option("--requested-by", metavar="ADDRESS", help="Who asks for it; the recipient sees it.")
+    @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+    @config_directories
+    def command(
+        words: tuple[str, ...],
+        name: str | None,
+        requested_by: str | None,
+        as_json: bool,
+        config_directories: tuple[Path, ...],
+    ) -> None:
+        _run(kind, words, socket_name(name, config_directories), requested_by, as_json=as_json)
+
+    return command
+
+
+def _run(kind: RequestKind, words: Sequence[str], name: str, requested_by: str | None, *, as_json: bool) -> None:
+    results: list[dict[str, Any]] = []
+    try:
+        client = PolicyClient(name)
+        try:
+            results.extend(_ask(client, kind, call, requested_by) for call in _calls(words))
+        finally:
+            client.close()
+    except ProtocolError as error:
+        fail(str(error), EXIT_UNAVAILABLE)
+    except OSError as error:
+        fail(f"cannot ask the daemon at {name}: {error.strerror or error}", EXIT_UNAVAILABLE)
+    if as_json:
+        click.echo(json.dumps(results, indent=2))
+    raise SystemExit(0 if all(result["ok"] for result in results) else EXIT_REFUSED)
+
+
+def _ask(client: PolicyClient, kind: RequestKind, call: Sequence[str], requested_by: str | None) -> dict[str, Any]:
+    try:
+        asked = wanted(call)
+    except ProtocolError as error:
+        click.echo(str(error), err=True)
+        return {"mail_file": call[0], "replies": [], "ok": False}
+    replies = replies_in(client.ask(asked.attributes(kind.value, requested_by)))
+    for reply in replies or ["no reply"]:
+        click.echo(reply, err=True)
+    return {"mail_file": call[0], "mail_id": asked.mail_id, "replies": replies, "ok": succeeded(replies)}
+
+
+def _calls(words: Sequence[str]) -> Iterator[Sequence[str]]:
+    if [*words] != ["-"]:
+        yield words
+        return
+    for line in sys.stdin:
+        call = [word if word not in ("''", '""') else "" for word in line.split()]
+        if call and not line.lstrip().startswith("#"):
+            yield call
+
+
+def main() -> None:
+    """The kind follows from the end of the program's name, as it does for amavisd-release."""
+    name = Path(sys.argv[0]).name.removesuffix(".py")
+    kind = next((kind for kind in RequestKind if name.endswith(kind.value)), RequestKind.RELEASE)
+    command_for(kind).main(prog_name=name)
