@@ -23,7 +23,7 @@ _REPLY = re.compile(r"([2-5]\d\d)\b.*", re.DOTALL)
 _ARGUMENT = re.compile(r"((?:[^/]*/)*)([A-Za-z0-9][A-Za-z0-9_+-]*={0,2})(\.gz)?")
 _KNOWN_PREFIX = re.compile(r"(?:virus|spam|banned|badh|bad-header|unchecked|clean|archive)[-_]")
 _ANY_PREFIX = re.compile(r"[A-Za-z0-9]+[-_]")
-_LEAST_LENGTH = 12
+_USUAL_LENGTH = 12
 _TAG = re.compile(r"(.*)\[([^\]]*)\]", re.DOTALL)
 
 
@@ -74,18 +74,12 @@ def wanted(words: Sequence[str]) -> Wanted:
 
 
 def _mail_id(name: str) -> str:
-    """The id in the name of a file such as `spam-kg2P0rP9Lpu3`; ids may hold `-` and `_` themselves."""
+    """The id in the name of a file such as `spam-kg2P0rP9Lpu3`; ids may hold `-` and `_` themselves (B10.07)."""
     prefix = _KNOWN_PREFIX.match(name)
-    if prefix is None and not _may_be_id(name):
-        prefix = _ANY_PREFIX.match(name)
-        if prefix is not None and not _may_be_id(name[prefix.end() :]):
-            prefix = None
+    other = _ANY_PREFIX.match(name)
+    if prefix is None and other is not None and len(name) - other.end() == _USUAL_LENGTH:
+        prefix = other
     return name[prefix.end() :] if prefix else name
-
-
-def _may_be_id(text: str) -> bool:
-    """Ids have a multiple of 24 bits (B10.07)."""
-    return len(text) >= _LEAST_LENGTH and len(text) % 4 == 0
 
 
 def socket_name(given: str | None, directories: tuple[Path, ...]) -> str:
