@@ -111,6 +111,7 @@ def test_settings_page_has_every_setting() -> None:
     """And tells those of a message from those of the whole daemon (contract B4.08)."""
     page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
     of_messages, of_daemon = page.split("## Settings of the whole daemon")
+    of_daemon = of_daemon.partition("\n## ")[0]
     for name in Settings.model_fields:
         assert (f"| `{name}` |" in of_messages) is (name in MessageSettings.model_fields)
         assert (f"| `{name}` |" in of_daemon) is (name not in MessageSettings.model_fields)
