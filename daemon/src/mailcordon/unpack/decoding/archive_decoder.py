@@ -1,7 +1,7 @@
 """Archives and compressed files by libarchive."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mailcordon.errors import CannotDecodeError
@@ -93,8 +93,10 @@ class CompressedFileDecoder:
             for entry in archive.entries():
                 if not archive.is_filtered:
                     return Decoded.NOT_APPLICABLE
-                own_name = entry.name if entry.name != _UNNAMED else ""
-                sink.add(own_name or without_suffix(name), archive.octets())
+                if entry.name == _UNNAMED:
+                    entry = replace(entry, name=without_suffix(name))
+                if failure := _take(archive, entry, sink, encrypted=False):
+                    raise failure
         return Decoded.DONE
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mailcordon.errors import CannotDecodeError
+from mailcordon.unpack.decoding.names import decoded_name
 
 CHUNK = 256 * 1024
 _END_OF_ARCHIVE = 1
@@ -138,10 +139,7 @@ class OpenArchive:
         if raw is None:  # not in the character set of this process
             wide: str | None = self._ffi.entry_pathname_w(self._entry)
             return wide or ""
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            return raw.decode("latin-1")
+        return decoded_name(raw)
 
 
 def reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Names of what is inside of compressed files."""
+"""Names of what is inside of archives and compressed files."""
 
 from pathlib import PurePosixPath
 
@@ -19,3 +19,11 @@ def without_suffix(name: str) -> str:
     suffix = PurePosixPath(name).suffix
     replacement = _SUFFIXES.get(suffix.lower())
     return name if replacement is None else name[: -len(suffix)] + replacement
+
+
+def decoded_name(raw: bytes) -> str:
+    """A name as text, whatever character set it is in."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

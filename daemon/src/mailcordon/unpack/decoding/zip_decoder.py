@@ -40,6 +40,10 @@ class ZipDecoder:
                 read_archive(file, formats, (), sink)
             except CannotDecodeError as error:
                 failure = failure or error
+        if structure is not None and not structure.unambiguous:
+            # Where header and directory name a member differently, libarchive goes by the header, many others do not.
+            for unheard in sorted(structure.names - {member.name for member in sink.members}):
+                sink.note(unheard)
         if failure is not None:
             raise failure
         # Documents are worth scanning as a whole, and so is what stands in front of a zip file.

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from mailcordon.unpack.decoding.names import decoded_name
+
 _END = b"PK\x05\x06"
 _END_SIZE = 22
 _LONGEST_COMMENT = 0xFFFF
@@ -40,7 +42,7 @@ class ZipStructure:
     @property
     def names(self) -> frozenset[str]:
         """Of all members."""
-        return frozenset(entry.name.decode("utf-8", "replace") for entry in self.entries)
+        return frozenset(decoded_name(entry.name) for entry in self.entries)
 
     @property
     def encrypted(self) -> bool:
