@@ -34,11 +34,7 @@ def decoded_line(line: bytes) -> bytes | None:
 def looks_uuencoded(head: bytes) -> bool:
     """Whether a line `begin` is followed by one that may be of an encoded file, and is as long as that says."""
     lines = head.splitlines()
-    for first, second in pairwise(lines):
-        if begin_name(first) is not None:
-            octets = decoded_line(second)
-            return octets is not None and len(second) >= len(octets) * 4 // 3
-    return False
+    return any(begin_name(first) is not None and _first_octets(second) for first, second in pairwise(lines))
 
 
 def encoded_files(lines: Iterable[bytes]) -> Iterator[tuple[bytes, Iterator[bytes]]]:
@@ -46,11 +42,19 @@ def encoded_files(lines: Iterable[bytes]) -> Iterator[tuple[bytes, Iterator[byte
     source = iter(lines)
     for line in source:
         name = begin_name(line)
-        if name is not None:
-            yield name, _octets(source)
+        octets = _first_octets(next(source, b"")) if name is not None else None
+        if name is not None and octets:
+            yield name, _octets(octets, source)
 
 
-def _octets(lines: Iterator[bytes]) -> Iterator[bytes]:
+def _first_octets(line: bytes) -> bytes | None:
+    """Those of the line behind `begin`; None when it is too short for what it says, as lines of texts are."""
+    octets = decoded_line(line)
+    return octets if octets and len(line) >= len(octets) * 4 // 3 else None
+
+
+def _octets(first: bytes, lines: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
     for line in lines:
         octets = decoded_line(line)
         if not octets:
