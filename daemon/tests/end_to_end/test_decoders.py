@@ -8,7 +8,7 @@ from samples import with_attachment, zipped
 
 from .daemon import Daemon, NextHop, text_mail, wait_until
 
-ARCHIVE = with_attachment(zipped(b"MZ" + bytes(500), "x.txt"), "a.zip")
+ARCHIVE = with_attachment(zipped(bytes(500), "x.dat"), "a.zip")
 
 
 def decoders(worker: int) -> list[int]:

@@ -51,16 +51,18 @@ def nested(levels: int, octets: bytes = PROGRAM) -> bytes:
     return octets
 
 
+# Whatever has a virus may be banned, too; and UNCHECKED is no matter without a virus scanner.
+DEFAULTS = {"bypass_virus_checks": False, "bypass_banned_checks": True}
 Inspect = Callable[..., Awaitable[Inspection]]
 
 
 @pytest.fixture
 def inspect(make_settings: MakeSettings, make_mail: MakeMail, clamd: Clamd) -> Inspect:
-    """Takes a message through the whole pipeline with a virus scanner, without which UNCHECKED is no matter."""
+    """Takes a message through the whole pipeline with a virus scanner."""
 
     async def inspect(octets: bytes, **overrides: object) -> Inspection:
         scanners = [{"name": "clamd", "protocol": "clamd", "socket": clamd.path}]
-        settings = make_settings(**{"bypass_virus_checks": False, "av_scanners": scanners, **overrides})
+        settings = make_settings(**{**DEFAULTS, "av_scanners": scanners, **overrides})
         pipeline = Pipeline(PolicyBanks(settings))
         try:
             return await pipeline.inspect(make_mail(octets))
