@@ -180,7 +180,8 @@ class Pipeline:
 
     async def release(self, request: ReleaseRequest, regime: Regime) -> Sequence[Reply]:
         """Send on what is in quarantine, as asked at a socket where `regime` holds; a reply for each recipient."""
-        return await self._actor.release(request, regime)
+        sql = self._store.quarantine_reader if self._store else None
+        return await self._actor.release(request, regime, sql)
 
     async def discover(self) -> Sequence[ScannerState]:
         """Ask every scanner whether it is there; one line about each, and about each decoder, goes to the log

@@ -26,7 +26,7 @@ from mailcordon.config.settings import Settings
 from mailcordon.mail.category import Destiny
 from mailcordon.mail.feedback import FeedbackReport
 from mailcordon.mail.finding import Findings
-from mailcordon.mail.keeping import SqlCopies
+from mailcordon.mail.keeping import SqlCopies, SqlQuarantine
 from mailcordon.mail.message import Mail
 from mailcordon.mail.release import ReleaseRequest
 from mailcordon.mail.reply import Reply
@@ -129,9 +129,11 @@ class Actor:
         deadline = Deadline.of(mail, settings.child_timeout, self._timeouts)
         return await self._reporter.send(mail, settings, findings, report, deadline)
 
-    async def release(self, request: ReleaseRequest, regime: Regime) -> Sequence[Reply]:
+    async def release(
+        self, request: ReleaseRequest, regime: Regime, sql: SqlQuarantine | None = None
+    ) -> Sequence[Reply]:
         """Send on what is in quarantine; a reply for each recipient. `regime`: what holds where the request came in."""
-        return await self._releaser.answer(request, regime)
+        return await self._releaser.answer(request, regime, sql)
 
     async def close(self) -> None:
         """Send what is still to be told, and take leave of the next hops."""

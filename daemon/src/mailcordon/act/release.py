@@ -10,18 +10,20 @@ from mailcordon.act import release_message
 from mailcordon.act.courier import Courier, Handover, Route
 from mailcordon.act.edit import EditedMessage
 from mailcordon.act.outgoing import Outgoing
-from mailcordon.act.stored_copy import LEADING, StoredCopy, read_file
+from mailcordon.act.stored_copy import LEADING, StoredCopy, read_file, read_sql
 from mailcordon.act.template_set import Templates
 from mailcordon.act.timeouts import Deadline, Timeouts
 from mailcordon.act.tls import Security
 from mailcordon.config.policy_banks import Regime
 from mailcordon.config.secret_key import secret_ids
 from mailcordon.config.settings import Settings
+from mailcordon.config.types import SQL_QUARANTINE
 from mailcordon.errors import MailcordonError, ReleaseError
 from mailcordon.log_levels import NOTICE
 from mailcordon.mail.envelope import Envelope, Recipient, Session
 from mailcordon.mail.header import HeaderSection
 from mailcordon.mail.ids import new_mail_id
+from mailcordon.mail.keeping import SqlQuarantine
 from mailcordon.mail.message import Mail
 from mailcordon.mail.release import CopyKind, ReleaseRequest, RequestKind
 from mailcordon.mail.reply import Reply
@@ -29,7 +31,6 @@ from mailcordon.mail.reply import Reply
 log = logging.getLogger(__name__)
 
 NOBODY = Reply(250, "2.5.0", "No recipients, nothing to do")
-_SQL = "sql:"
 
 
 class Releaser:
@@ -42,7 +43,7 @@ class Releaser:
         self._templates = templates
         self._timeouts = timeouts
 
-    async def answer(self, request: ReleaseRequest, regime: Regime) -> list[Reply]:
+    async def answer(self, request: ReleaseRequest, regime: Regime, sql: SqlQuarantine | None = None) -> list[Reply]:
         """Do what is asked; one reply for each recipient, or one that says why nothing was done.
 
         `regime` is what holds at the socket that the request came by.
@@ -50,7 +51,7 @@ class Releaser:
         mail_id = new_mail_id(self._base.mail_id_size_bits)
         log_id = f"rel-{mail_id}"
         try:
-            return await self._answer(request, regime, mail_id, log_id)
+            return await self._answer(request, regime, mail_id, log_id, sql)
         except MailcordonError as error:
             log.warning("(%s) %s of %s failed: %s", log_id, request.kind.value, request.mail_id, error)
             return [Reply(450, "4.5.0", f"ERROR: {error}")]
@@ -58,28 +59,50 @@ class Releaser:
             log.exception("(%s) unexpected error", log_id)
             return [Reply(450, "4.5.0", f"ERROR: internal error {type(error).__name__}")]
 
-    async def _answer(self, request: ReleaseRequest, regime: Regime, mail_id: str, log_id: str) -> list[Reply]:
+    async def _answer(
+        self, request: ReleaseRequest, regime: Regime, mail_id: str, log_id: str, sql: SqlQuarantine | None
+    ) -> list[Reply]:
         settings = regime.settings
         if request.secret_id is None and settings.auth_required_release:
             raise ReleaseError("Secret_id is required, but missing")
         if request.copy_kind is CopyKind.BSMTP:
             raise ReleaseError("releasing from BSMTP files is not supported")
-        if request.copy_kind is None and settings.spam_quarantine_method.startswith(_SQL):
+        if request.copy_kind is None and settings.spam_quarantine_method == SQL_QUARANTINE:
             request = replace(request, copy_kind=CopyKind.SQL)
         if request.copy_kind is CopyKind.SQL:
-            raise ReleaseError("there is no quarantine in SQL tables here")
-        await asyncio.to_thread(self._check_secret, request)
-        copy = await asyncio.to_thread(
-            read_file,
-            request,
-            self._base.QUARANTINEDIR,
-            self._base.TEMPBASE,
-            subdir_levels=self._base.quarantine_subdir_levels,
-        )
+            copy = await self._from_sql(request, log_id, sql)
+        else:
+            await asyncio.to_thread(self._check_secret, request)
+            copy = await asyncio.to_thread(
+                read_file,
+                request,
+                self._base.QUARANTINEDIR,
+                self._base.TEMPBASE,
+                subdir_levels=self._base.quarantine_subdir_levels,
+            )
         try:
             return await self._send(copy, request, regime, mail_id, log_id)
         finally:
             copy.content.close()
+
+    async def _from_sql(self, request: ReleaseRequest, log_id: str, sql: SqlQuarantine | None) -> StoredCopy:
+        """Raises ReleaseError and StoreError."""
+        if sql is None:
+            raise ReleaseError("there is no data base with a quarantine; see storage_sql_dsn")
+        tag = request.partition_tag
+        if tag is None:
+            tags = await sql.tags(request.mail_id)
+            if len(tags) > 1:
+                raise ReleaseError(
+                    f"Multiple ({len(tags)}) records with same mail_id exist, "
+                    "specify a partition_tag in the AM.PDP request"
+                )
+            if not tags:
+                log.warning("(%s) no record with mail_id %s, reading its copy anyway", log_id, request.mail_id)
+            tag = tags[0] if tags else "0"
+        row = await sql.message(tag, request.mail_id)
+        await asyncio.to_thread(self._check_secret, request, row.secret_id if row else "")
+        return await read_sql(sql, tag, request.mail_id, self._base.TEMPBASE)
 
     def _check_secret(self, request: ReleaseRequest, stored: str = "") -> None:
         if request.secret_id is not None and not secret_ids(self._base).accepts(

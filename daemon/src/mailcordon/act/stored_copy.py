@@ -1,5 +1,6 @@
 """Reads copies in quarantine: files, plain or packed, and mailboxes (B1.27 to B1.30)."""
 
+import asyncio
 import contextlib
 import gzip
 import itertools
@@ -14,9 +15,11 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from mailcordon.act.mailbox_file import messages_in
+from mailcordon.config.partition_tag import with_tag
 from mailcordon.confined_file import open_below, open_directory_below
 from mailcordon.errors import ReleaseError
 from mailcordon.mail.header import MAX_SEARCHED, HeaderSection
+from mailcordon.mail.keeping import SqlQuarantine
 from mailcordon.mail.release import CopyKind, ReleaseRequest
 
 QUARANTINE_ID = "X-Quarantine-ID"
@@ -124,6 +127,20 @@ def read_file(request: ReleaseRequest, directory: Path, temporary: Path, *, subd
             return checked(keep(_unpacked(file), temporary, location), request.mail_id)
         except (OSError, EOFError, zlib.error) as error:
             raise ReleaseError(f"cannot read {location}: {getattr(error, 'strerror', None) or error}") from error
+
+
+async def read_sql(sql: SqlQuarantine, tag: str, mail_id: str, temporary: Path) -> StoredCopy:
+    """The copy in a data base. Raises ReleaseError and StoreError."""
+    location = with_tag(mail_id, tag)
+    with tempfile.TemporaryFile(dir=temporary) as file:
+        if not await sql.copy(tag, mail_id, file.write):
+            raise ReleaseError(f"there is no copy of {location} in the data base")
+        file.seek(0)
+        try:
+            kept = await asyncio.to_thread(keep, iter(lambda: file.read(_CHUNK), b""), temporary, location)
+        except OSError as error:
+            raise ReleaseError(f"cannot read {location}: {error.strerror}") from error
+    return checked(kept, mail_id)
 
 
 def keep(chunks: Iterable[bytes], temporary: Path, location: str) -> StoredCopy:
