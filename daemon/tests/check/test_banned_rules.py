@@ -274,6 +274,14 @@ def test_words_stay_short() -> None:
     assert len(found.ban.attributes) < 4000
 
 
+def test_words_hold_nothing_that_does_something() -> None:
+    """Contract B11.12, B12.04: line ends and the like in the name of a member are harmless in log, reply and fields."""
+    (found,) = compared(in_zip("a\r\nX-Evil: 1\x1b[2J\u202e.exe"), [EXE]).banned
+    assert found.name == ".exe,a??X-Evil: 1?[2J?.exe"
+    assert found.ban.parts.isprintable()
+    assert found.ban.attributes.isprintable()
+
+
 def test_of_very_many_some_are_told() -> None:
     """Contract B12.04, B11.02: the upper levels first; one of which the sender must not hear is among them."""
     many = mixed(

@@ -45,8 +45,15 @@ def strings_of(part: Part) -> tuple[str, ...]:
 def shown(part: Part) -> str:
     """Types and names with commas between them, for people."""
     given = part.names or part.raw_names
-    names = [_BLANKS.sub(" ... ", shortened(name, LONGEST_SHOWN)) for name in given[:_SHOWN_NAMES]]
+    names = [_BLANKS.sub(" ... ", printable(shortened(name, LONGEST_SHOWN))) for name in given[:_SHOWN_NAMES]]
     return ",".join((*types_of(part), *names, *([UNDECIPHERABLE_TYPE] if is_undecipherable(part) else [])))
+
+
+def printable(text: str) -> str:
+    """A question mark for every character that is not seen or does something: members are called anything."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def attributes_of(part: Part) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from mailcordon.check.banned_strings import attributes_of, shown, strings_of
+from mailcordon.check.banned_strings import attributes_of, printable, shown, strings_of
 from mailcordon.config.banned import LONGEST_PATH, BannedRule, BannedRules
 from mailcordon.config.lookup import with_captures
 from mailcordon.mail.finding import DISCARD, Ban
@@ -107,7 +107,7 @@ def _banned(rule: BannedRule, result: str, leaf: _Node) -> BannedPart:
         result=result,
         ban=Ban(
             parts=" | ".join(shown(node.part) for node in nodes),
-            attributes=" | ".join(",".join(attributes_of(node.part)[:_SHOWN_ATTRIBUTES]) for node in nodes),
+            attributes=printable(" | ".join(",".join(attributes_of(node.part)[:_SHOWN_ATTRIBUTES]) for node in nodes)),
             key=rule.expression.pattern,
             comment=comment or rule.expression.pattern,
         ),

@@ -21,8 +21,13 @@ def reason_for(category: Category, found: tuple[Finding, ...], mail: Mail, setti
         "i": lambda: mail.mail_id,
         "h": lambda: settings.myhostname,
         "V": lambda: ", ".join(names_of(Major.VIRUS, found)),
-        "F": lambda: banning_reason(found),
+        "F": lambda: _readable(banning_reason(found), mail),
         "%": lambda: "%",
     }
     template = value_at(settings.smtp_reason_by_ccat, category) or _PLAIN
     return REASON_PLACEHOLDER.sub(lambda match: facts[match[1]](), template)[:REASON_LIMIT]
+
+
+def _readable(name: str, mail: Mail) -> str:
+    """File names are in any script, replies to clients that did not ask for SMTPUTF8 are not (RFC 6531 3.7.4.1)."""
+    return name if mail.envelope.smtputf8 else name.encode("ascii", "replace").decode("ascii")
