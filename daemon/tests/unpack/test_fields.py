@@ -157,7 +157,7 @@ def test_raw_names(parameters: bytes, raw: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("charset", ["punycode", "idna", "-PunyCode-"])
 def test_slow_charsets_are_none(charset: str) -> None:
-    """Features 7.09: no mail program knows them, and Python needs quadratic time for them."""
+    """Contract B12.06: no mail program knows them, and Python needs quadratic time for them."""
     assert display_name(f"=?{charset}?Q?bcher-kva.exe?=") == "bcher-kva.exe"
 
 
