@@ -135,7 +135,7 @@ async def test_the_process_itself_is_killed(make_settings: MakeSettings, make_ma
         await does_well(unpacking, make_mail, settings)
         (template,) = decoder_processes(unpacking)
         working = asyncio.create_task(through(unpacking, make_mail(puppet("members 1", "hang")), settings))
-        await until(lambda: children(template))
+        await until(lambda: list(settings.TEMPBASE.glob("unpack-*/p002")))
         os.kill(template, signal.SIGKILL)
         found = await working
         assert found.problems == ["Unchecked: decoder process ended unexpectedly"]

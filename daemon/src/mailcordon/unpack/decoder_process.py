@@ -98,8 +98,11 @@ class DecoderProcess:
                 await started.end()
         return started
 
-    async def do(self, job: Job) -> Opened:
-        """Everything that came out. A bad end of the process is a problem of the message, too (B13.04)."""
+    async def do(self, job: Job) -> Opened | None:
+        """Everything that came out. A bad end of the process is a problem of the message, too (B13.04).
+
+        None when the process had ended before it told anything: that is not the fault of the message.
+        """
         records: list[Record] = []
         self.usable = False
         try:
@@ -110,7 +113,9 @@ class DecoderProcess:
             self.usable = True
         except TimeoutError:
             records.append(_problem(job, records, TIMED_OUT))
-        except EOFError:
+        except (EOFError, ConnectionError):
+            if not records:
+                return None
             records.append(_problem(job, records, "ended unexpectedly"))
         except (ProtocolError, OSError) as error:
             records.append(_problem(job, records, f"failed: {error}"))

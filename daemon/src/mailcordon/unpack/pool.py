@@ -9,6 +9,9 @@ from mailcordon.unpack.job import Job, Opened
 
 DECODERS = "mailcordon.unpack.decoding.registry:all_decoders"
 
+ATTEMPTS = 2
+"""Processes that may be found to have ended before they begin with a job."""
+
 
 class DecoderPool:
     """At most so many processes; who finds all busy waits."""
@@ -32,17 +35,24 @@ class DecoderPool:
         except TimeoutError:
             raise UnpackError(f"no decoder process was free for {patience:.0f} s") from None
         try:
-            process = await self._process()
-            try:
-                return await process.do(job)
-            finally:
-                # Also when the message was given up: then it is still at work.
-                if process.usable:
-                    self._idle.append(process)
-                else:
-                    await process.end()
+            for _ in range(ATTEMPTS):
+                opened = await self._do(job)
+                if opened is not None:
+                    return opened
+            raise UnpackError("decoder processes end at once")
         finally:
             self._free.release()
+
+    async def _do(self, job: Job) -> Opened | None:
+        process = await self._process()
+        try:
+            return await process.do(job)
+        finally:
+            # Also when the message was given up: then it is still at work.
+            if process.usable:
+                self._idle.append(process)
+            else:
+                await process.end()
 
     async def _process(self) -> DecoderProcess:
         while self._idle:
