@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mailcordon.unpack.decoder_process import Mappings
 from mailcordon.unpack.job import Job, Opened, PartFile, ProblemKind, Quota
 from mailcordon.unpack.pool import DecoderPool
 from packers import ENCRYPTED, NAME, PACKERS
@@ -14,7 +15,7 @@ QUOTA = Quota(levels=14, files=1500, octets=64 * 1024 * 1024, seconds=120)
 MEMORY = 1 << 30
 
 
-async def opened(files: dict[str, Path], directory: Path, *, path: str = PATH) -> Opened:
+async def opened(files: dict[str, Path], directory: Path, *, path: str = PATH, types: Mappings = ()) -> Opened:
     """What comes out of all these files as parts of one message, 1.1 and so on."""
     work = directory / "work"
     work.mkdir()
@@ -22,7 +23,7 @@ async def opened(files: dict[str, Path], directory: Path, *, path: str = PATH) -
         PartFile(f"1.{number}", Path(shutil.copy(file, work / f"part{number}")), (name,), "application/octet-stream")
         for number, (name, file) in enumerate(files.items(), 1)
     )
-    pool = DecoderPool(directory, size=1, path=path)
+    pool = DecoderPool(directory, size=1, path=path, types=types)
     try:
         return await pool.do(Job(work, parts, QUOTA, MEMORY), patience=60)
     finally:
@@ -55,3 +56,9 @@ async def test_without_its_program_an_archive_is_not_clean(
     found = await opened({name: archives[name]}, tmp_path, path=str(tmp_path))
     assert [problem.kind for problem in found.problems] == [ProblemKind.UNREADABLE]
     assert not found.members
+
+
+async def test_own_file_types_reach_the_decoder_process(archives: dict[str, Path], tmp_path: Path) -> None:
+    """features 5.47: in addition to what the look into the file itself says."""
+    found = await opened({"x.zip": archives["stored.zip"]}, tmp_path, types=[("^Zip archive", ["picture"])])
+    assert [set(looked.short_types) >= {"picture"} for looked in found.looked] == [True, False]

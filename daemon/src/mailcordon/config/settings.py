@@ -14,6 +14,7 @@ from mailcordon.config.plugin_source import PluginSource
 from mailcordon.config.schema_types import schema_of_one_or_list
 from mailcordon.config.sql_clause import SqlClauses
 from mailcordon.config.sql_source import SqlSources
+from mailcordon.config.type_mappings import ShortType, TypeMapping
 from mailcordon.config.types import AvScanner, BannedNames, RuleName, SpamScanner
 
 HeaderTest = Literal["mime", "8bit", "control", "empty", "long", "syntax", "missing", "multiple"]
@@ -21,7 +22,6 @@ JSON_TO_SYSLOG = "syslog"
 JsonTarget = Annotated[str, Field(pattern=rf"^(|{JSON_TO_SYSLOG}|/.+)$")]
 SearchPath = Annotated[str, Field(pattern=r"^/[^:]*(:/[^:]*)*$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
-ShortType = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+-]*$")]
 
 
 class Settings(MessageSettings):
@@ -105,6 +105,8 @@ class Settings(MessageSettings):
     # Unpacking
     decoders: dict[ShortType, bool]
     """By type of attachment; false: it is not opened. All others are if this host has a decoder (features 5.48)."""
+    map_full_type_to_short_type_re: list[TypeMapping]
+    """Expression and short types, or one, for what libmagic says of a file; tried before our own table (B12.07)."""
     MAXLEVELS: Annotated[int, Field(ge=1)]
     """Parts, archives and their members inside each other that are opened (B13.03)."""
     MAXFILES: Annotated[int, Field(ge=1)]

@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -15,6 +15,9 @@ from mailcordon.errors import ProtocolError, UnpackError
 from mailcordon.unpack.decoding.frames import END, HEAD, HELLO, JOB, MAX_FRAME, RECORDS, TIMED_OUT, frame
 from mailcordon.unpack.decoding.wire import MAX_LINE, job_to_line, record_of_line
 from mailcordon.unpack.job import Job, Looked, Opened, Problem, ProblemKind, Record
+
+Mappings = Sequence[tuple[str, list[str]]]
+"""Expressions for what libmagic says of files, and the short types of those."""
 
 START_LIMIT = 60.0
 """Seconds in which a decoder process must have said what it is able to do."""
@@ -74,15 +77,17 @@ class DecoderProcess:
         return self._process.poll() is None
 
     @classmethod
-    async def start(cls, base: Path, path: str, decoders: str) -> Self:
+    async def start(cls, base: Path, path: str, decoders: str, types: Mappings) -> Self:
         """Start one. `base`: TEMPBASE. `path`: where it finds programs. `decoders`: `module:function` that lists them.
+
+        `types`: rules for file types that come before those of the program.
 
         Raises UnpackError.
         """
         try:
             ours, theirs = socket.socketpair()
             with theirs:
-                process = _launch(theirs, base, path, decoders)
+                process = _launch(theirs, base, path, [decoders, json.dumps(types)])
             reader, writer = await asyncio.open_connection(sock=ours)
         except OSError as error:
             raise UnpackError(f"cannot start a decoder process: {error.strerror}") from error
@@ -174,12 +179,12 @@ class _BadEndError(Exception):
     """The child that did the job did not come to its end; `str()` says how it ended."""
 
 
-def _launch(channel: socket.socket, base: Path, path: str, decoders: str) -> "subprocess.Popen[bytes]":
+def _launch(channel: socket.socket, base: Path, path: str, tools: Sequence[str]) -> "subprocess.Popen[bytes]":
     """A new interpreter, so that nothing of the mail worker is in it; a session of its own, so that no Ctrl-C is."""
     own_modules = {name: value for name, value in os.environ.items() if name == "PYTHONPATH"}
     descriptor = channel.fileno()
     return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-P", "-m", "mailcordon.unpack.decoding.process", str(descriptor), str(base), decoders],
+        [sys.executable, "-P", "-m", "mailcordon.unpack.decoding.process", str(descriptor), str(base), *tools],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         cwd="/",

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from mailcordon.errors import UnpackError
-from mailcordon.unpack.decoder_process import DecoderProcess, Hello
+from mailcordon.unpack.decoder_process import DecoderProcess, Hello, Mappings
 from mailcordon.unpack.job import Job, Opened
 
 DECODERS = "mailcordon.unpack.decoding.registry:all_decoders"
@@ -16,11 +16,15 @@ ATTEMPTS = 2
 class DecoderPool:
     """At most so many processes; who finds all busy waits."""
 
-    def __init__(self, base: Path, *, size: int, path: str, decoders: str = DECODERS) -> None:
-        """`base`: TEMPBASE. `path`: where programs are looked for. `decoders`: `module:function` that lists them."""
+    def __init__(self, base: Path, *, size: int, path: str, decoders: str = DECODERS, types: Mappings = ()) -> None:
+        """`base`: TEMPBASE. `path`: where programs are looked for. `decoders`: `module:function` that lists them.
+
+        `types`: descriptions of files and what they stand for (map_full_type_to_short_type_re).
+        """
         self._base = base
         self._path = path
         self._decoders = decoders
+        self._types = types
         self._size = size
         self._free = asyncio.Semaphore(size)
         self._idle: list[DecoderProcess] = []
@@ -79,4 +83,4 @@ class DecoderPool:
             self._free.release()
 
     async def _start(self) -> DecoderProcess:
-        return await DecoderProcess.start(self._base, self._path, self._decoders)
+        return await DecoderProcess.start(self._base, self._path, self._decoders, self._types)

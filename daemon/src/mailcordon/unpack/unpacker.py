@@ -61,7 +61,13 @@ class Unpacker:
         self._memory = settings.decoder_memory_limit
         self._switched_off = frozenset(name for name, wanted in settings.decoders.items() if not wanted)
         self._texts_may_hold_files = TEXTS not in self._switched_off
-        self._pool = DecoderPool(settings.TEMPBASE, size=settings.max_decoders, path=settings.path, decoders=decoders)
+        self._pool = DecoderPool(
+            settings.TEMPBASE,
+            size=settings.max_decoders,
+            path=settings.path,
+            decoders=decoders,
+            types=settings.map_full_type_to_short_type_re,
+        )
 
     @staticmethod
     def is_wanted(settings: Settings, policies: Sequence[Policy]) -> bool:

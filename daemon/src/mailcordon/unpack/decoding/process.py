@@ -1,4 +1,4 @@
-"""The program of a decoder process: `python -m mailcordon.unpack.decoding.process DESCRIPTOR DIRECTORY DECODERS`.
+"""The program of a decoder process: `python -m mailcordon.unpack.decoding.process DESCRIPTOR DIRECTORY DECODERS TYPES`.
 
 It loads the libraries once and never touches anything that came with a mail. Each job is done by a child of its own,
 which is confined to the directory of that job before it begins; so nothing that takes over such a child reaches the
@@ -8,6 +8,7 @@ next message, and everything it started ends with it. What the child tells is pa
 import gc
 import json
 import os
+import re
 import select
 import signal
 import sys
@@ -21,6 +22,7 @@ from mailcordon.unpack.confinement import Confinement, ProcessLimits, code_direc
 from mailcordon.unpack.decoding.file_types import FileTypes
 from mailcordon.unpack.decoding.frames import END, HEAD, HELLO, RECORDS, TIMED_OUT, frame
 from mailcordon.unpack.decoding.run import Tools, work
+from mailcordon.unpack.decoding.type_map import TypeRule
 from mailcordon.unpack.decoding.wire import job_of_line, record_to_line
 from mailcordon.unpack.job import Job, Record
 
@@ -34,19 +36,20 @@ def main(arguments: list[str]) -> None:
     """Serve jobs until the mail worker closes its end of the socket."""
     channel = int(arguments[0])
     os.set_inheritable(channel, False)
-    template = _Template(channel, *_prepared(arguments[2]))
+    template = _Template(channel, *_prepared(arguments[2], json.loads(arguments[3])))
     os.write(channel, frame(HELLO, template.hello(Path(arguments[1]))))
     while job := template.next_job():
         template.do(job)
 
 
-def _prepared(decoders: str) -> tuple[Tools, list[list[str]], Confinement]:
+def _prepared(decoders: str, types: list[tuple[str, list[str]]]) -> tuple[Tools, list[list[str]], Confinement]:
     module, _, function = decoders.partition(":")
     found = getattr(import_module(module), function)()
     places = [[decoder.name, *sorted(decoder.short_types)] for decoder in found]
     for place, decoder in zip(places, found, strict=True):
         place.insert(1, decoder.find() or "")
-    prepared = Tools.of(found, FileTypes()), places, Confinement(readable=code_directories())
+    rules = [TypeRule(re.compile(pattern), tuple(short_types)) for pattern, short_types in types]
+    prepared = Tools.of(found, FileTypes(rules)), places, Confinement(readable=code_directories())
     # What is there now stays shared with the children: the collector must not touch, and so copy, its pages.
     gc.collect()
     gc.freeze()

@@ -4,6 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+LOOKED_AT = 512
+"""Characters of a description that are looked at: it quotes from hostile files."""
+
 
 @dataclass(frozen=True, slots=True)
 class TypeRule:
@@ -132,6 +135,6 @@ def built_in_rules() -> tuple[TypeRule, ...]:
 def types_of(description: str, rules: Sequence[TypeRule]) -> tuple[str, ...]:
     """Short types of what libmagic describes so; `dat` where no rule matches."""
     for rule in rules:
-        if rule.pattern.search(description):
+        if rule.pattern.search(description, 0, LOOKED_AT):
             return rule.types
     return ("dat",)
