@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mailcordon.config.policy_banks import PolicyBanks
-from mailcordon.config.recipient_fields import Row
+from mailcordon.config.recipient_fields import Asked, Ratings, Row
 from mailcordon.config.settings import Settings
 from mailcordon.errors import TemporaryError
 from mailcordon.mail.category import Category, Major
@@ -70,10 +70,13 @@ class _Rows:
     def __init__(self, *rows: Row) -> None:
         self._rows = rows
 
-    async def rows(self, keys: Sequence[Sequence[str]]) -> Sequence[Sequence[Row]]:
+    async def rows(self, recipients: Sequence[Asked]) -> Sequence[Sequence[Row]]:
         if not self._rows:
             raise TemporaryError("data base: no connection")
-        return [self._rows for _ in keys]
+        return [self._rows for _ in recipients]
+
+    async def ratings(self, found: Sequence[Sequence[Row]], senders: Sequence[Asked]) -> Sequence[Ratings]:
+        return [{} for _ in found]
 
 
 async def test_fields_of_a_data_base(make_settings: MakeSettings, make_mail: MakeMail) -> None:

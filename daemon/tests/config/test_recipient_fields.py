@@ -12,7 +12,7 @@ from mailcordon.config.field_lookup import FIELDS, fields_of_recipients, sql_key
 from mailcordon.config.lookup_key import LookupKey
 from mailcordon.config.policy import Policy, policies_for_mail
 from mailcordon.config.policy_sources import sources_of
-from mailcordon.config.recipient_fields import FieldKind, RecipientFields, Row
+from mailcordon.config.recipient_fields import Asked, FieldKind, Ratings, RecipientFields, Row
 from mailcordon.config.settings import Settings
 from mailcordon.mail.category import Category, Major
 from mailcordon.mail.message import Mail
@@ -23,12 +23,20 @@ class Table:
     """Rows in memory, which stand for `users` joined with `policy`; the last key of an address counts least."""
 
     users: Mapping[str, Row] = field(default_factory=dict)
+    senders: Mapping[str, str] = field(default_factory=dict)
     asked: list[Sequence[Sequence[str]]] = field(default_factory=list)
 
-    async def rows(self, keys: Sequence[Sequence[str]]) -> Sequence[Sequence[Row]]:
+    async def rows(self, recipients: Sequence[Asked]) -> Sequence[Sequence[Row]]:
         """As the protocol of a provider says."""
-        self.asked.append(keys)
-        return [[{"email": key, **self.users[key]} for key in of_one if key in self.users] for of_one in keys]
+        self.asked.append([asked.keys for asked in recipients])
+        return [[{"email": key, **self.users[key]} for key in of_one if key in self.users] for of_one in self.asked[-1]]
+
+    async def ratings(self, found: Sequence[Sequence[Row]], senders: Sequence[Asked]) -> Sequence[Ratings]:
+        """Every recipient has the same lists."""
+        return [
+            {asked.address: self.senders[key] for asked in senders for key in asked.keys[:1] if key in self.senders}
+            for _ in found
+        ]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The mail log and the quarantine in SQL, in the running daemon (contracts B2, B10.08; features 12.08, 16.08)."""
 
+import smtplib
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -64,6 +65,29 @@ def test_messages_are_in_the_log(daemon: Daemon, next_hop: NextHop) -> None:
     ]
     assert f", quarantine: {mail_id}[25], " in daemon.log()
     assert next_hop.has("clean@")
+
+
+def test_size_limit_of_a_recipient(daemon: Daemon, next_hop: NextHop) -> None:
+    """B6.06, B3.02: a larger limit in the data base holds, though the static one would refuse at RCPT."""
+    with_sqlite(daemon, f'lookup_sql_dsn = "sqlite:///{daemon.home}/db/mail.db"\nmessage_size_limit = 100_000')
+    with closing(sqlite3.connect(f"{daemon.home}/db/mail.db")) as connection:
+        connection.executescript(
+            "INSERT INTO policy (id, message_size_limit) VALUES (1, 1000000);"
+            "INSERT INTO users (policy_id, email) VALUES (1, 'large@example.test')"
+        )
+    daemon.start()
+    replies = {}
+    for name in ("large", "other"):
+        message = text_mail(b"y" * 200_000, name)
+        with smtplib.SMTP("127.0.0.1", daemon.port, timeout=60) as client:
+            client.ehlo("client.example")
+            client.mail("alice@sender.example", [f"SIZE={len(message)}"])
+            assert client.rcpt(f"{name}@example.test")[0] == 250
+            replies[name] = client.data(message)
+    assert replies["large"][1].startswith(b"2.6.0 Ok")
+    assert next_hop.has("large@")
+    # The judge knows that he has no row, and keeps to the static limit.
+    assert replies["other"][1].endswith(b"but 1 BOUNCE")
 
 
 def test_stop_writes_what_is_left(daemon: Daemon) -> None:

@@ -27,6 +27,7 @@ from mailcordon.mail.verdict import Verdict
 from mailcordon.pipeline import Inspection, Pipeline
 from mailcordon.receive.spool import Spool
 from mailcordon.run import startup
+from mailcordon.run.databases import WorkerDatabases
 
 EXIT_BLOCKED = 1
 EXIT_FAILED = 2
@@ -106,11 +107,13 @@ def _mail(content: Content, settings: Settings, sender: str | None, recipients: 
 
 
 async def _inspect(mail: Mail, settings: Settings) -> Inspection:
-    pipeline = Pipeline(PolicyBanks(settings))
+    databases = WorkerDatabases(settings, with_store=False)
+    pipeline = Pipeline(PolicyBanks(settings), databases.fields)
     try:
         return await pipeline.inspect(mail)
     finally:
         await pipeline.close()
+        await databases.close()
 
 
 def _is_blocked(inspection: Inspection) -> bool:

@@ -7,7 +7,8 @@ from typing import Any, Generic, TypeVar, cast
 from mailcordon.config.lookup import Lookup, Table
 from mailcordon.config.lookup_key import MAX_DOMAIN_LABELS, LookupKey, key_of
 from mailcordon.config.message_settings import MessageSettings
-from mailcordon.config.recipient_fields import FieldKind, FieldProvider, RecipientFields
+from mailcordon.config.recipient_fields import Asked, FieldKind, FieldProvider, RecipientFields
+from mailcordon.config.sender_rating import Senders
 from mailcordon.mail.message import Mail
 
 T = TypeVar("T")
@@ -116,11 +117,23 @@ def sql_keys(key: LookupKey, *, is_local: bool, no_at_means_domain: bool = False
 async def fields_of_recipients(
     provider: FieldProvider, settings: MessageSettings, mail: Mail
 ) -> tuple[RecipientFields, ...]:
-    """What the provider knows of each recipient, in order; it is asked once. Raises TemporaryError."""
-    wanted = {}
-    for recipient in mail.envelope.recipients:
-        key = key_of(recipient.address, settings)
-        wanted[recipient.address] = sql_keys(key, is_local=bool(settings.local_domains.at(key)))
+    """What the provider knows of each recipient and its senders, in order; it is asked once. Raises TemporaryError."""
+    wanted = {recipient.address: _asked(recipient.address, settings) for recipient in mail.envelope.recipients}
     rows = await provider.rows(list(wanted.values()))
-    known = {address: RecipientFields(tuple(found)) for address, found in zip(wanted, rows, strict=True)}
+    senders = [_asked(address, settings) for address in Senders(mail.envelope.sender, mail.header).addresses]
+    ratings = await provider.ratings(rows, senders) if any(rows) else [{}] * len(rows)
+    known = {
+        address: RecipientFields(tuple(found), ratings=rating)
+        for address, found, rating in zip(wanted, rows, ratings, strict=True)
+    }
     return tuple(known[recipient.address] for recipient in mail.envelope.recipients)
+
+
+def _asked(address: str, settings: MessageSettings) -> Asked:
+    key = key_of(address, settings)
+    keys = sql_keys(
+        key,
+        is_local=bool(settings.local_domains.at(key)),
+        no_at_means_domain=settings.sql_lookups_no_at_means_domain,
+    )
+    return Asked(keys, address, key.local, key.bare, key.extension, key.domain)

@@ -132,6 +132,9 @@ class MessageSettings(BaseModel):
     localpart_is_case_sensitive: bool
     """Whether local parts of addresses differ by case in lookups (B3.04)."""
 
+    sql_lookups_no_at_means_domain: bool
+    """Keys of recipients in SQL without `@` are domains, and a local part ends in `@` (B3.15)."""
+
     # Policy banks by what is known of the mail
     client_ipaddr_policy: list[ClientBank]
     """Banks by the network of the client; the first that holds it decides, `mynetworks` comes last (B4.03)."""

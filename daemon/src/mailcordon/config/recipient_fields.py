@@ -5,7 +5,7 @@ tables of the configuration.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
 
@@ -29,15 +29,40 @@ class FieldKind(Enum):
     BOOLEAN = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An address that a data base is asked about."""
+
+    keys: tuple[str, ...]
+    """As `sql_keys` makes them."""
+    address: str = ""
+    local: str = ""
+    """The local part as given."""
+    bare: str = ""
+    """The local part without its extension."""
+    extension: str = ""
+    """With its delimiter."""
+    domain: str = ""
+
+
+Ratings = Mapping[str, str]
+"""What a recipient thinks of senders, by their address: `wb` of B2.03. Who is not there is in no list."""
+
+
 class FieldProvider(Protocol):
-    """Something that knows settings of recipients, asked once for a message (B3.18)."""
+    """Something that knows settings of recipients, asked once for a message (B3.18).
 
-    async def rows(self, keys: Sequence[Sequence[str]]) -> Sequence[Sequence[Row]]:
-        """For each address, given by its keys as `sql_keys` makes them, the rows whose `email` is one of these.
+    Raises TemporaryError when the data base gives no answer: the mail waits, and is not judged by other rules.
+    """
 
-        The row that counts most comes first: the statement orders them (B3.16), by default by `priority`. Raises
-        TemporaryError when the data base gives no answer: the mail waits, and is not judged by other rules.
+    async def rows(self, recipients: Sequence[Asked]) -> Sequence[Sequence[Row]]:
+        """For each address the rows whose `email` is one of its keys.
+
+        The row that counts most comes first: the statement orders them (B3.16), by default by `priority`.
         """
+
+    async def ratings(self, found: Sequence[Sequence[Row]], senders: Sequence[Asked]) -> Sequence[Ratings]:
+        """For each recipient, given by its rows, what it thinks of the senders (B2.17)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +72,8 @@ class RecipientFields:
     rows: Sequence[Row] = ()
     trim: bool = False
     """Take blanks from the end of text: columns of a fixed width have them."""
+    ratings: Ratings = field(default_factory=dict)
+    """What the recipient's own lists in the data base say of the senders."""
 
     def value(self, name: str, kind: FieldKind) -> str | float | bool | None:
         """The first value that is not NULL; None when there is none, or it is no number where one is wanted."""

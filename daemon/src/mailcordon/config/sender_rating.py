@@ -1,5 +1,6 @@
 """What a recipient thinks of the sender: white, black and soft lists (contracts B3.21, B3.22; features 8.05, 8.06)."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,6 +9,9 @@ from mailcordon.config.lookup_key import LookupKey
 from mailcordon.config.message_settings import MessageSettings
 from mailcordon.mail.addresses import authors_of
 from mailcordon.mail.header import HeaderSection
+
+_WHITE = frozenset("WYT")
+_BLACK = frozenset("BNF")
 
 
 class Senders:
@@ -57,16 +61,20 @@ class SenderTables:
         self._is_empty = all(_says_nothing(lookup) for lookup in everything)
 
     def rating(self, recipient: LookupKey, senders: Senders) -> SenderRating:
-        """What the recipient's lists and the general ones say."""
-        if self._is_empty:
+        """What the recipient's lists and the general ones say; its own ones in a data base come first (B3.02)."""
+        ratings = recipient.fields.ratings if recipient.fields is not None else {}
+        if self._is_empty and not ratings:
             return NEUTRAL
         keys = [
-            LookupKey(address, self._delimiter, case_sensitive=self._case_sensitive) for address in senders.addresses
+            LookupKey(address, self._delimiter, case_sensitive=self._case_sensitive)
+            for address in senders.addresses
+            if address not in ratings
         ]
+        listed = [_of_data_base(ratings[address]) for address in senders.addresses if address in ratings]
         return SenderRating(
-            whitelisted=_is_on(*self._white, recipient, keys),
-            blacklisted=_is_on(*self._black, recipient, keys),
-            points=self._sum(recipient, keys),
+            whitelisted=any(one.whitelisted for one in listed) or _is_on(*self._white, recipient, keys),
+            blacklisted=any(one.blacklisted for one in listed) or _is_on(*self._black, recipient, keys),
+            points=round(self._sum(recipient, keys) + sum(one.points for one in listed), 3),
         )
 
     def _sum(self, recipient: LookupKey, senders: list[LookupKey]) -> float:
@@ -81,6 +89,20 @@ class SenderTables:
 def _is_on(general: Lookup[bool], own: Lookup[Lookup[bool]], recipient: LookupKey, senders: list[LookupKey]) -> bool:
     lists = [general, *filter(None, [own.at(recipient)])]
     return any(table.at(sender) for table in lists for sender in senders)
+
+
+def _of_data_base(word: str) -> SenderRating:
+    """A value of `wb` (B2.03): a letter, a number of points, or a blank, which says that nothing else counts."""
+    word = word.strip()
+    if word[:1].upper() in _WHITE:
+        return SenderRating(whitelisted=True)
+    if word[:1].upper() in _BLACK:
+        return SenderRating(blacklisted=True)
+    try:
+        points = float(word)
+    except ValueError:
+        return NEUTRAL
+    return SenderRating(points=points) if math.isfinite(points) else NEUTRAL
 
 
 def _says_nothing(lookup: Lookup[bool] | Lookup[Lookup[bool]] | Lookup[Lookup[float]]) -> bool:

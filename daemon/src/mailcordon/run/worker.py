@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvloop
 
@@ -25,10 +25,8 @@ from mailcordon.mail.timing import Timing
 from mailcordon.mail.verdict import Outcome
 from mailcordon.pipeline import Pipeline
 from mailcordon.receive.server import MailServer
+from mailcordon.run.databases import WorkerDatabases
 from mailcordon.run.main_log import log_message
-
-if TYPE_CHECKING:
-    from mailcordon.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +63,8 @@ class Worker:
         self._messages_left = settings.max_requests
         self._quarantine = settings.QUARANTINEDIR
         self._files = watched_files(settings)
-        self._store = _store_of(settings)
-        self._pipeline = Pipeline(banks, store=self._store)
+        self._databases = WorkerDatabases(settings)
+        self._pipeline = Pipeline(banks, self._databases.fields, self._databases.store)
         self._server = MailServer(banks, self._handle, LogIds(os.getpid()), self._pipeline.release)
 
     async def serve(self, sockets: Sequence[socket.socket], *, is_first: bool) -> None:
@@ -75,8 +73,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         loop.add_reader(self._supervisor, self._supervisor_gone, stop)
-        if self._store:
-            self._store.start()
+        self._databases.start()
         await self._server.start(sockets)
         tasks: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._beat()),
@@ -94,8 +91,7 @@ class Worker:
                 listener.close()
             await self._server.drain()
             await self._pipeline.close()
-            if self._store:
-                await self._store.close()
+            await self._databases.close()
         finally:
             loop.remove_reader(self._supervisor)
             for task in tasks:
@@ -138,15 +134,6 @@ class Worker:
             log.debug("the supervisor is slow to read signs of life")
         except ConnectionError:
             log.debug("nobody reads signs of life")
-
-
-def _store_of(settings: Settings) -> "Store | None":
-    if not settings.storage_sql_dsn:
-        return None
-    # Not at the top: a daemon without a data base must not pay for it.
-    from mailcordon.store.store import Store
-
-    return Store(settings)
 
 
 async def _tidy_quarantine(directory: Path) -> None:

@@ -107,9 +107,10 @@ def address_value(value: bytes, *, binary: bool, sqlite: bool) -> object:
     if binary:
         return value
     try:
-        return value.decode()
+        text = value.decode()
+        return text if sqlite else text.replace("\0", "?")
     except UnicodeDecodeError:
-        return value if sqlite else value.decode("utf-8", "replace")
+        return value if sqlite else value.decode("utf-8", "replace").replace("\0", "?")
 
 
 def printable(value: str, length: int) -> str:

@@ -1,0 +1,49 @@
+"""The data bases of a worker. What they need is loaded here and only where there are any: it takes time and memory."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from mailcordon.config.settings import Settings
+
+if TYPE_CHECKING:
+    from mailcordon.store.lookups import SqlFields
+    from mailcordon.store.store import Store
+
+
+class WorkerDatabases:
+    """Both, as far as there are any."""
+
+    def __init__(self, settings: Settings, *, with_store: bool = True) -> None:
+        """`with_store`: what happens is to be written down."""
+        self.fields = _fields_of(settings)
+        """Knows settings of recipients."""
+        self.store = _store_of(settings) if with_store else None
+        """Keeps the mail log."""
+
+    def start(self) -> None:
+        """Begin to write."""
+        if self.store:
+            self.store.start()
+
+    async def close(self) -> None:
+        """Write what is left, and end the connections."""
+        if self.store:
+            await self.store.close()
+        if self.fields:
+            await asyncio.to_thread(self.fields.close)
+
+
+def _fields_of(settings: Settings) -> "SqlFields | None":
+    if not settings.lookup_sql_dsn:
+        return None
+    from mailcordon.store.lookups import SqlFields
+
+    return SqlFields(settings)
+
+
+def _store_of(settings: Settings) -> "Store | None":
+    if not settings.storage_sql_dsn:
+        return None
+    from mailcordon.store.store import Store
+
+    return Store(settings)
