@@ -8,9 +8,10 @@ from dataclasses import replace
 from mailcordon.act import replies
 from mailcordon.act.connection_cache import ConnectionCache
 from mailcordon.act.counters import OutgoingCounters
-from mailcordon.act.courier import Courier
+from mailcordon.act.courier import Courier, Handover
 from mailcordon.act.fate import Fate, one_reply
 from mailcordon.act.forward import Forwarder
+from mailcordon.act.header_changes import header_changes
 from mailcordon.act.notices import Notices
 from mailcordon.act.notify import Notifier
 from mailcordon.act.quarantine import Quarantine
@@ -122,7 +123,10 @@ class Actor:
         if not (together and reply.temporary):
             await self._notices.begin(mail, settings, findings, fates, copies, deadline)
         mail.lap("notify")
-        return Outcome(tuple(fate.outcome() for fate in fates), reply, copies)
+        changes = (
+            header_changes(mail, fates, place=settings.prepend_header_fields_hdridx) if mail.client_delivers else ()
+        )
+        return Outcome(tuple(fate.outcome() for fate in fates), reply, copies, changes)
 
     async def report(self, mail: Mail, settings: Settings, findings: Findings, report: FeedbackReport) -> Reply:
         """Send a report about a mail that is done with; the answer is the next hop's."""
@@ -160,7 +164,10 @@ class Actor:
         deadline: Deadline,
     ) -> list[Fate]:
         wanted = {number: verdict for number, verdict in enumerate(verdicts) if verdict.blocking is None}
-        handovers = await self._forwarder.forward(mail, settings, wanted, deadline)
+        if mail.client_delivers:
+            handovers = dict.fromkeys(wanted, Handover(replies.continued(mail.log_id)))
+        else:
+            handovers = await self._forwarder.forward(mail, settings, wanted, deadline)
         if settings.soft_bounce:
             handovers = {
                 number: replace(handover, reply=replies.softened(handover.reply))

@@ -79,7 +79,7 @@ def _edited_header(header: HeaderSection, edits: HeaderEdits) -> bytes:
             return b""
         if name == AUTHENTICATION_RESULTS:
             return b"" if is_from(edits.authserv_id, match.group()) else match.group()
-        return _prefixed(match.group(), prefix or "")
+        return subject_with(match.group(), prefix or "")
 
     return _fields_named(wanted).sub(replacement, octets)
 
@@ -101,7 +101,8 @@ def _fields_named(names: frozenset[str]) -> re.Pattern[bytes]:
     return re.compile(rb"^(" + either + rb")[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.MULTILINE | re.IGNORECASE)
 
 
-def _prefixed(field: bytes, prefix: str) -> bytes:
+def subject_with(field: bytes, prefix: str) -> bytes:
+    """The field, whole as it stands in the header section, with `prefix` before its body (B9.03)."""
     name, _, body = field.partition(b":")
     body = body.lstrip(b" \t")
     encoded = encode_words(prefix if prefix.isascii() else prefix.rstrip()).encode("ascii")

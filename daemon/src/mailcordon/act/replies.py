@@ -99,6 +99,11 @@ def notification_failed(reply: Reply, log_id: str) -> Reply:
     return Reply(450, "4.5.0", f"Temporarily unable to send a DSN, id={log_id} ({reply})")
 
 
+def continued(log_id: str) -> Reply:
+    """The client itself sends the mail on (B1.13)."""
+    return Reply(250, "2.5.0", f"Ok, id={log_id}, continue delivery")
+
+
 def plain_ok(log_id: str) -> Reply:
     """Nothing to say but that all is well (B5.12, B5.13)."""
     return Reply(250, "2.5.0", f"Ok, id={log_id}")

@@ -20,6 +20,7 @@ from mailcordon.confined_file import open_below, open_directory_below
 from mailcordon.errors import ReleaseError
 from mailcordon.mail.header import MAX_SEARCHED, HeaderSection
 from mailcordon.mail.keeping import SqlQuarantine
+from mailcordon.mail.line_ends import with_cr_lf
 from mailcordon.mail.release import CopyKind, ReleaseRequest
 
 QUARANTINE_ID = "X-Quarantine-ID"
@@ -147,7 +148,7 @@ def keep(chunks: Iterable[bytes], temporary: Path, location: str) -> StoredCopy:
     """Hold what `chunks` give, with CR LF at the end of each line. Raises OSError and ReleaseError."""
     file = cast(BinaryIO, tempfile.TemporaryFile(dir=temporary))  # noqa: SIM115 - its content keeps it open
     try:
-        _write(file, _with_cr_lf(chunks), location)
+        _write(file, with_cr_lf(chunks), location)
         content = StoredContent(file)
     except BaseException:
         file.close()
@@ -258,25 +259,3 @@ def _head_of(lines: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
         if not line.strip(b"\r\n") or size > MAX_SEARCHED:
             break
     return b"".join(head), itertools.chain(head, lines)
-
-
-def _with_cr_lf(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The octets as they are, if their first line ends with CR LF; else each LF becomes a CR LF, as in mail."""
-    source = iter(chunks)
-    first = b""
-    for chunk in source:
-        first += chunk
-        if b"\n" in first or len(first) > MAX_SEARCHED:
-            break
-    end = first.find(b"\n")
-    if end < 1 or first[end - 1 : end] == b"\r":
-        yield first
-        yield from source
-        return
-    last = b""
-    for chunk in itertools.chain([first], source):
-        octets = last + chunk
-        # A CR at the end belongs to the LF that may follow it.
-        last = octets[-1:] if octets.endswith(b"\r") else b""
-        yield octets[: len(octets) - len(last)].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    yield last

@@ -326,6 +326,8 @@ class MessageSettings(BaseModel):
     """Folded lines of white space only are removed."""
     allow_fixing_long_header_lines: bool
     """Lines are cut at 998 octets."""
+    prepend_header_fields_hdridx: Count
+    """Where a milter is told to insert new fields: 0 is above all others (B1.20)."""
     allowed_added_header_fields: dict[str, bool]
     """By name of a field: false keeps it out of delivered mail; fields that are not named here are added (B9.04)."""
 

@@ -46,14 +46,17 @@ class PolicyBanks:
             Regime((), self._base), (policy[name] for name in names_of(address, port, path) if name in policy)
         )
 
-    def for_mail(self, connection: Regime, client_address: str | None, sender: str) -> Regime:
+    def for_mail(
+        self, connection: Regime, client_address: str | None, sender: str, named: Iterable[str] = ()
+    ) -> Regime:
         """What holds for a message on that connection. `client_address` is that of the original client, from XFORWARD;
-        an unknown one is in no network."""
+        an unknown one is in no network. `named`: banks that the client asks for (B1.15, B1.17)."""
         regime = connection
         if client_address is not None:
             bank = _bank_of_client(client_address, regime.settings)
             if bank is not None:
                 regime = self._load(regime, bank)
+        regime = self.load(regime, named)
         settings = regime.settings
         if OWN_USERS in self._base.policy_bank and settings.originating and _is_local(sender, settings):
             regime = self._load(regime, OWN_USERS)

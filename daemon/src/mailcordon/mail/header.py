@@ -98,6 +98,17 @@ class HeaderSection:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderChange:
+    """One change that a milter makes: the field `name` of that number, from 1, gets another body or goes (`body` None);
+    with `is_new` a field is inserted so that it has the place `number` in the header section, from 0."""
+
+    name: str
+    number: int
+    body: str | None
+    is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class HeaderEdits:
     """How one recipient's copy differs from the original. Recipients with equal edits share a transaction (B7.07)."""
 

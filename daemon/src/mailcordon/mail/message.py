@@ -24,6 +24,8 @@ class Mail:
     content: Content
     signatures: tuple[Signature, ...] = ()
     """The DKIM signatures that were verified before the mail is checked: banks of its authors may change what is."""
+    client_delivers: bool = False
+    """The client itself sends it on, as milters do: it wants to know how (B1.13)."""
     timing: Timing | None = None
     """Takes the time while the message goes through the rooms; None when nobody wants to know."""
 

@@ -5,7 +5,7 @@ from enum import Enum
 
 from mailcordon.mail.category import Category, Destiny
 from mailcordon.mail.envelope import Recipient
-from mailcordon.mail.header import HeaderEdits
+from mailcordon.mail.header import HeaderChange, HeaderEdits
 from mailcordon.mail.reply import Reply
 
 REASON_LIMIT = 450
@@ -112,6 +112,8 @@ class Outcome:
     reply: Reply
     """The one reply for all recipients (SMTP, B5.12)."""
     quarantine: tuple[QuarantineCopy, ...] = ()
+    header_changes: tuple[HeaderChange, ...] = ()
+    """What a client that delivers the message itself is to change in its header section, in this order (B1.20)."""
 
     @property
     def dsn_sent(self) -> DsnSent:

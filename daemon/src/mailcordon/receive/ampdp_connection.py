@@ -124,7 +124,7 @@ class PolicyConnection(asyncio.Protocol):
 
     async def _answer(self, request: Sequence[Attribute]) -> None:
         try:
-            answer = await self._desk.answer(request, self._regime)
+            answer = await self._desk.answer(request, self._regime, self._endpoint)
         finally:
             self._task = None
             if self._lost:

@@ -8,9 +8,19 @@ from mailcordon.config.policy_banks import Regime
 from mailcordon.errors import ProtocolError
 from mailcordon.mail.release import ReleaseRequest
 from mailcordon.mail.reply import Reply
+from mailcordon.receive.ampdp_check import check
 from mailcordon.receive.ampdp_codec import Attribute, encode_response
-from mailcordon.receive.ampdp_request import Attributes, release_kind, release_request
+from mailcordon.receive.ampdp_request import (
+    INCOMPLETE,
+    Attributes,
+    CheckRequest,
+    check_request,
+    is_check,
+    release_kind,
+    release_request,
+)
 from mailcordon.receive.intake import Intake
+from mailcordon.receive.session import Endpoint
 
 log = logging.getLogger(__name__)
 
@@ -30,23 +40,32 @@ class PolicyDesk:
         self.intake = intake
         self._release = release
 
-    async def answer(self, request: Sequence[Attribute], regime: Regime) -> bytes:
+    async def answer(self, request: Sequence[Attribute], regime: Regime, endpoint: Endpoint) -> bytes:
         """The octets of the answer to one request, whatever it holds."""
         try:
-            return await self._carry_out(Attributes(request), regime)
+            return await self._carry_out(Attributes(request), regime, endpoint)
         except ProtocolError as error:
             return failure(str(error))
         except Exception as error:
             log.exception("unexpected error in an AM.PDP request")
             return failure(f"internal error {type(error).__name__}")
 
-    async def _carry_out(self, attributes: Attributes, regime: Regime) -> bytes:
+    async def _carry_out(self, attributes: Attributes, regime: Regime, endpoint: Endpoint) -> bytes:
         if attributes.kind.lower() == _ACCESS_POLICY:
             return _DUNNO
         kind = release_kind(attributes)
         if kind is not None:
             return await self._released(release_request(kind, attributes), regime)
+        if is_check(attributes):
+            return await self._checked(check_request(attributes), regime, endpoint)
         raise ProtocolError(f"request {attributes.kind!r} is unknown")
+
+    async def _checked(self, request: CheckRequest, regime: Regime, endpoint: Endpoint) -> bytes:
+        await self._place()
+        try:
+            return encode_response(await check(request, regime, endpoint, self.intake))
+        finally:
+            self.intake.slots.release()
 
     async def _released(self, request: ReleaseRequest, regime: Regime) -> bytes:
         await self._place()
@@ -87,7 +106,7 @@ def failure(reason: str) -> bytes:
     log.warning("AM.PDP request failed: %s", reason)
     return encode_response(
         [
-            set_reply(Reply(450, "4.5.0", f"Failure: {reason}")),
+            set_reply(Reply(450, "4.5.0", reason if reason == INCOMPLETE else f"Failure: {reason}")),
             ("return_value", "tempfail"),
             ("exit_code", EXIT_TEMPFAIL),
         ]

@@ -1,14 +1,50 @@
 """What an AM.PDP request says: its attributes, checked one by one (B1.03, B1.08 to B1.15, B1.23, B1.24)."""
 
 import logging
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import PurePosixPath
 
 from mailcordon.errors import ProtocolError
+from mailcordon.mail.envelope import Client, Envelope, Recipient
 from mailcordon.mail.release import MAIL_ID, CopyKind, ReleaseRequest, RequestKind
 from mailcordon.receive.addresses import bare_address
 from mailcordon.receive.ampdp_codec import Attribute, decode
 
 log = logging.getLogger(__name__)
+
+CHECK = "AM.PDP"
+INCOMPLETE = "Incomplete request"
+DEFAULT_FILE = "email.txt"
+"""Name of the message in `tempdir` (B1.11)."""
+_SAFE_PATH = re.compile(r"(?:/[A-Za-z0-9_.-]+)+")
+_UNPRINTABLE = re.compile(r"[^!-~]")
+_UNKNOWN = frozenset({"[UNAVAILABLE]", "[TEMPUNAVAIL]"})
+_PORT = re.compile(r"[0-9]{1,5}")
+_TEXT_LIMIT = 255
+_CHECK_ATTRIBUTES = frozenset(
+    {
+        "request",
+        "version_client",
+        "sender",
+        "recipient",
+        "tempdir",
+        "tempdir_removed_by",
+        "mail_file",
+        "delivery_care_of",
+        "queue_id",
+        "protocol_name",
+        "helo_name",
+        "client_address",
+        "client_port",
+        "client_name",
+        "client_source",
+        "protocol_state",
+        "policy_bank",
+    }
+)
 
 _RELEASE_ATTRIBUTES = frozenset(
     {
@@ -50,6 +86,96 @@ class Attributes:
         unknown = sorted(self._values.keys() - known)
         if unknown:
             log.info("AM.PDP: unknown attributes ignored: %s", ", ".join(unknown)[:200])
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """A message that a client, mostly a milter, wants to have checked (B1.09 to B1.15)."""
+
+    envelope: Envelope
+    client: Client
+    mail_file: PurePosixPath
+    """Absolute."""
+    removed_by_server: bool
+    """The file and its directory go once the message is done with."""
+    client_delivers: bool
+    policy_banks: tuple[str, ...]
+
+
+def is_check(attributes: Attributes) -> bool:
+    """Whether it is about a message that is to be checked."""
+    return attributes.kind == CHECK
+
+
+def check_request(attributes: Attributes) -> CheckRequest:
+    """Read such a request. Raises ProtocolError, with `INCOMPLETE` when something is missing (B1.06)."""
+    attributes.log_unknown(_CHECK_ATTRIBUTES)
+    sender = attributes.first("sender")
+    recipients = [address(value) for value in attributes.all("recipient")]
+    tempdir, mail_file = attributes.first("tempdir"), attributes.first("mail_file")
+    if tempdir is not None:
+        tempdir = tempdir.rstrip("/")
+        mail_file = mail_file or f"{tempdir}/{DEFAULT_FILE}"
+    if sender is None or not recipients or not mail_file:
+        raise ProtocolError(INCOMPLETE)
+    bare_sender = bare_address(sender)
+    if bare_sender is None:
+        raise ProtocolError(f"sender {sender!r} is not an address")
+    path = _path(mail_file, "mail_file")
+    if tempdir is not None and path.parent != _path(tempdir, "tempdir"):
+        raise ProtocolError(f"mail_file {mail_file!r} is not in tempdir")
+    return CheckRequest(
+        envelope=Envelope(sender=bare_sender, recipients=tuple(Recipient(item) for item in recipients)),
+        client=_client(attributes),
+        mail_file=path,
+        removed_by_server=_choice(attributes, "tempdir_removed_by", "server") == "server",
+        client_delivers=_choice(attributes, "delivery_care_of", "client") == "client",
+        policy_banks=tuple(
+            name.strip() for value in attributes.all("policy_bank") for name in value.split(",") if name.strip()
+        ),
+    )
+
+
+def _path(value: str, name: str) -> PurePosixPath:
+    """An absolute path of harmless names (B1.10). Raises ProtocolError."""
+    path = PurePosixPath(value)
+    if not _SAFE_PATH.fullmatch(value) or ".." in path.parts:
+        raise ProtocolError(f"{name} {value!r} is not allowed")
+    return path
+
+
+def _choice(attributes: Attributes, name: str, default: str) -> str:
+    value = (attributes.first(name) or default).strip().lower()
+    if value not in ("client", "server"):
+        raise ProtocolError(f"{name} is client or server, not {value!r}")
+    return value
+
+
+def _client(attributes: Attributes) -> Client:
+    """What is told of the original client; what makes no sense counts as unknown (features 6.14)."""
+
+    def text(name: str) -> str | None:
+        value = _UNPRINTABLE.sub("?", (attributes.first(name) or "").strip())[:_TEXT_LIMIT]
+        return value if value and value.upper() not in _UNKNOWN else None
+
+    port = text("client_port") or ""
+    source = (text("client_source") or "").upper()
+    return Client(
+        name=text("client_name"),
+        addr=_ip_address(text("client_address")),
+        port=int(port) if _PORT.fullmatch(port) and 0 < int(port) < 65536 else None,
+        proto=text("protocol_name"),
+        helo=text("helo_name"),
+        ident=text("queue_id"),
+        source=source if source in ("LOCAL", "REMOTE") else None,
+    )
+
+
+def _ip_address(value: str | None) -> str | None:
+    try:
+        return str(ip_address(re.sub(r"(?i)^\[?(?:IPv6:)?|\]$", "", value or "")))
+    except ValueError:
+        return None
 
 
 def release_kind(attributes: Attributes) -> RequestKind | None:

@@ -93,17 +93,47 @@ class Intake:
             content, header = await asyncio.to_thread(_open, reception)
         else:
             content, header = _open(reception)
+        return await self._taken(reception.log_id, content, header, envelope, session)
+
+    async def examine(
+        self, log_id: str, content: Content, envelope: Envelope, session: Session, *, client_delivers: bool
+    ) -> Outcome | Reply:
+        """Hand on a message that did not come by SMTP; a temporary reply says why that failed. Closes `content`."""
+        try:
+            header = await asyncio.to_thread(_header_of, content)
+            return await self._taken(log_id, content, header, envelope, session, client_delivers=client_delivers)
+        except TemporaryError as error:
+            return self._failed(log_id, f"{error.where} FAILED: {error}", full=error.storage_full)
+        except Exception as error:
+            log.exception("(%s) unexpected error", log_id)
+            return processing_failed(log_id, f"internal error FAILED: {type(error).__name__}")
+
+    def new_log_id(self) -> str:
+        """For a message that is about to come by another way than a reception."""
+        return self._log_ids.new()
+
+    async def _taken(
+        self,
+        log_id: str,
+        content: Content,
+        header: HeaderSection,
+        envelope: Envelope,
+        session: Session,
+        *,
+        client_delivers: bool = False,
+    ) -> Outcome:
         try:
             if session.client.addr is None and (claimed := claimed_address(header)):
                 session = replace(session, client=replace(session.client, claimed_addr=claimed))
             mail = Mail(
-                log_id=reception.log_id,
+                log_id=log_id,
                 mail_id=new_mail_id(self.banks.base.mail_id_size_bits),
                 received_at=datetime.now(UTC).astimezone(),
                 session=session,
                 envelope=envelope,
                 header=header,
                 content=content,
+                client_delivers=client_delivers,
             )
             return await self._handle(mail)
         finally:
@@ -127,9 +157,14 @@ class Intake:
 
 def _open(reception: Reception) -> tuple[Content, HeaderSection]:
     content = reception.seal()
+    return content, _header_of(content)
+
+
+def _header_of(content: Content) -> HeaderSection:
+    """Closes the content when it cannot be read."""
     try:
         with content.view() as view:
-            return content, HeaderSection.of(view)
+            return HeaderSection.of(view)
     except BaseException:
         content.close()
         raise
