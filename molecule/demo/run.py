@@ -39,12 +39,16 @@ KINDS = [
     Kind("eicar_base64", "EICAR in base64"),
     Kind("eicar_zip", "EICAR in a zip"),
     Kind("eicar_zip_zip", "EICAR in a zip in a zip"),
+    Kind("banned", "a banned attachment"),
+    Kind("banned_zip", "a banned name in a zip"),
     Kind("twin", "harmless twin, as it is"),
     Kind("twin_base64", "harmless twin in base64"),
     Kind("twin_zip", "harmless twin in a zip"),
     Kind("twin_zip_zip", "harmless twin in a zip in a zip"),
     Kind("gtube", "GTUBE, the test string of spam"),
     Kind("twin_gtube", "harmless twin of GTUBE"),
+    Kind("twin_banned", "harmless twin of the banned one"),
+    Kind("twin_banned_zip", "harmless twin of it, in a zip"),
 ]
 
 
@@ -145,7 +149,7 @@ def show(results: list[dict[str, Any]]) -> bool:
     for result in results:
         kept = result["outcome"] != "blocked" or bool(result["quarantined"])
         # A harmless mail must be seen in the mailbox: that the log says so is not enough here
-        arrived = result["outcome"] == "delivered" or result["kind"].startswith(("eicar", "gtube"))
+        arrived = result["outcome"] == "delivered" or result["kind"].startswith(("eicar", "gtube", "banned"))
         as_expected = bool(result["as_expected"]) and kept and arrived
         good = good and as_expected
         found = ", ".join(result["virus_names"]) or result["category"] or ""

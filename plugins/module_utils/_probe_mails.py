@@ -43,6 +43,10 @@ KINDS = {
     "twin_zip_zip": _HARMLESS,
     "gtube": ["blocked:SPAM"],
     "twin_gtube": _HARMLESS,
+    "banned": ["blocked:BANNED"],
+    "banned_zip": ["blocked:BANNED"],
+    "twin_banned": _HARMLESS,
+    "twin_banned_zip": _HARMLESS,
 }
 HEADER_FIELD = "X-Mailcordon-Probe"
 
@@ -81,14 +85,19 @@ def _content(kind):
     if kind in ("gtube", "twin_gtube"):
         line = _joined(_GTUBE, harmless)
         return _text_fields(), (_TEXT + line + "\r\n").encode("ascii")
-    payload = _joined(_EICAR, harmless).encode("ascii")
     form = kind.partition("_")[2]
-    # A name that no rule about attachment names minds.
-    name = "probe.dat"
+    if "banned" in kind:
+        # The same two extensions; what counts is which one is the last.
+        name = "probe.scr.txt" if harmless else "probe.txt.scr"
+        payload = _TEXT.encode("ascii")
+    else:
+        # A name that no rule about attachment names minds.
+        name = "probe.dat"
+        payload = _joined(_EICAR, harmless).encode("ascii")
     for _dummy in range(form.count("zip")):
         payload = _zipped(name, payload)
         name = "probe.zip"
-    return _multipart(name, payload, plain=not form)
+    return _multipart(name, payload, plain=form in ("", "banned"))
 
 
 def _joined(halves, harmless):

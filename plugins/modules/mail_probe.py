@@ -61,7 +61,10 @@ options:
     description:
       - The mails to send. Those whose names start with V(eicar) hold the EICAR test string as an attachment, as it
         is, in base64, in a zip file and in a zip file in a zip file; V(gtube) holds the GTUBE test string.
-      - Those whose names start with V(twin) are the same with one letter of the test string changed.
+      - V(banned) and V(banned_zip) have a harmless text as an attachment and in a zip file, with a name that ends in
+        C(.txt.scr).
+      - Those whose names start with V(twin) are the same with one letter of the test string changed, or with the two
+        extensions of the name the other way round.
     type: list
     elements: str
     choices:
@@ -76,6 +79,10 @@ options:
       - twin_zip_zip
       - gtube
       - twin_gtube
+      - banned
+      - banned_zip
+      - twin_banned
+      - twin_banned_zip
     default:
       - clean
       - eicar
@@ -88,12 +95,16 @@ options:
       - twin_zip_zip
       - gtube
       - twin_gtube
+      - banned
+      - banned_zip
+      - twin_banned
+      - twin_banned_zip
   expect:
     description:
       - What is expected of a mail, by its name. One or several of V(delivered), V(passed), V(blocked), V(refused),
         V(deferred), V(lost); a category of the filter's log may follow, as in V(blocked:INFECTED).
-      - The default is V(blocked:INFECTED) for the EICAR mails, V(blocked:SPAM) for GTUBE, and V(delivered) or
-        V(passed) for all others.
+      - The default is V(blocked:INFECTED) for the EICAR mails, V(blocked:SPAM) for GTUBE, V(blocked:BANNED) for
+        V(banned) and V(banned_zip), and V(delivered) or V(passed) for all others.
     type: dict
     default: {}
   fail_on_unexpected:

@@ -77,15 +77,15 @@ def sender_of(token: str) -> str:
 
 
 def _zip_in_zip(content: bytes) -> bytes:
-    return zipped("inner.zip", zipped("file.com", content))
+    return zipped("inner.zip", zipped("file.dat", content))
 
 
 Build = Callable[[str, str, bytes], bytes]
 
-# How a content can be carried: name -> function of token, recipient and content
+# How a content can be carried: name -> function of token, recipient and content. No rule bans the names of the files.
 FORMS: dict[str, Build] = {
     "plain": lambda token, recipient, content: text_mail(token, recipient, content + b"\r\n"),
-    "base64": lambda token, recipient, content: attachment_mail(token, recipient, "file.com", content),
-    "zip": lambda token, recipient, content: attachment_mail(token, recipient, "file.zip", zipped("file.com", content)),
+    "base64": lambda token, recipient, content: attachment_mail(token, recipient, "file.dat", content),
+    "zip": lambda token, recipient, content: attachment_mail(token, recipient, "file.zip", zipped("file.dat", content)),
     "zip_zip": lambda token, recipient, content: attachment_mail(token, recipient, "file.zip", _zip_in_zip(content)),
 }

@@ -69,6 +69,28 @@ def test_gtube_is_blocked_as_spam(gateway: Gateway) -> None:
     assert not gateway.delivered(token)
 
 
+@pytest.mark.parametrize("name", ["report.pdf.exe", "a.zip"])
+def test_banned_attachment_is_blocked(gateway: Gateway, name: str) -> None:
+    """Contract B12.02, B12.05: by its name, and by a name in an archive; a copy is kept."""
+    content = samples.zipped("game.scr", b"text\r\n") if name.endswith(".zip") else b"text\r\n"
+    token = new_token()
+    gateway.send_accepted(token, samples.attachment_mail(token, RECIPIENT, name, content))
+    entry = gateway.wait_logged(token, "Blocked")
+    assert re.search(
+        r"Blocked BANNED \([^)]*(report\.pdf\.exe|game\.scr)\) \{DiscardedInbound,Quarantined\}, ", entry
+    ), entry
+    assert gateway.quarantined(entry) is not None
+    assert not gateway.delivered(token)
+
+
+@pytest.mark.parametrize("name", ["report.exe.pdf", "a.zip"])
+def test_twin_of_a_banned_attachment_arrives(gateway: Gateway, name: str) -> None:
+    """Checklist 10, for names."""
+    content = samples.zipped("scr.txt", b"text\r\n") if name.endswith(".zip") else b"text\r\n"
+    token = new_token()
+    gateway.passes_unchanged(token, samples.attachment_mail(token, RECIPIENT, name, content))
+
+
 def test_gtube_twin_arrives(gateway: Gateway) -> None:
     """Checklist 10, for spam."""
     token = gateway.send_form("plain", samples.gtube_twin())

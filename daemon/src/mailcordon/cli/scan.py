@@ -20,6 +20,7 @@ from mailcordon.config.settings import Settings
 from mailcordon.errors import MailcordonError, UnreadableMessageError
 from mailcordon.mail.content import Content
 from mailcordon.mail.envelope import Envelope, Recipient, Session
+from mailcordon.mail.finding import banning_reason
 from mailcordon.mail.header import HeaderSection
 from mailcordon.mail.ids import LogIds, new_mail_id
 from mailcordon.mail.message import Mail
@@ -177,7 +178,7 @@ def _recipient_as_dict(verdict: Verdict) -> dict[str, Any]:
 def _print(mail: Mail, inspection: Inspection) -> None:
     result = as_dict(mail, inspection)
     console = Console(highlight=False)
-    names = ", ".join(result["virus_names"])
+    names = ", ".join(result["virus_names"]) or banning_reason(inspection.findings.found)
     console.print(f"category: [bold]{escape(result['category'])}[/bold]" + (f" ({escape(names)})" if names else ""))
     if result["spam"]:
         console.print(f"spam score: {result['spam']['score']:g}")

@@ -52,6 +52,28 @@ def test_gtube_and_its_twin():
     assert GTUBE not in twin and len(twin) == len(content_of("gtube"))
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("banned", "probe.txt.scr"),
+        ("banned_zip", "probe.txt.scr"),
+        ("twin_banned", "probe.scr.txt"),
+        ("twin_banned_zip", "probe.scr.txt"),
+    ],
+)
+def test_what_is_banned_is_a_name(kind, name):
+    """Contract B12.05: the contents are the same, harmless text; a twin has the extensions the other way round."""
+    part = email.message_from_bytes(mail_of(kind).data).get_payload()[1]
+    content = part.get_payload(decode=True)
+    found = part.get_filename()
+    if kind.endswith("_zip"):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            (found,) = archive.namelist()
+            content = archive.read(found)
+    assert found == name
+    assert content.startswith(b"This mail was sent by the probe")
+
+
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_every_mail_is_well_formed_and_carries_its_token(kind):
     mail = mail_of(kind)
