@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+UUENCODE = "uue"
+"""Type whose decoder opens parts with this transfer encoding (features 7.05)."""
 SPLIT_IN_THREAD_FROM = 256 * 1024
 """Octets from which on splitting could hold up the event loop for more than about a millisecond."""
 
@@ -202,7 +204,7 @@ class Pipeline:
         if settings.bypass_decode_parts:
             return Structure(Part("1", 0, mail.header.body_start, mail.size), ())
         view = mail.content.view()
-        limits = Limits()
+        limits = Limits(parts=settings.MAXFILES, uuencode=settings.decoders.get(UUENCODE, False))
         if mail.size < SPLIT_IN_THREAD_FROM:
             return split(view, limits)
         return await asyncio.to_thread(split, view, limits)

@@ -4,14 +4,24 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mailcordon.errors import ProtocolError
-from mailcordon.mail.category import UNCHECKED_ENCRYPTED, UNCHECKED_OVER_LIMITS, Category, Major
+from mailcordon.mail.category import (
+    UNCHECKED_AMBIGUOUS,
+    UNCHECKED_ENCRYPTED,
+    UNCHECKED_OVER_LIMITS,
+    Category,
+    Major,
+)
 from mailcordon.mail.finding import Finding
 from mailcordon.mail.part import Part
 from mailcordon.unpack.job import Looked, Member, Opened, Problem, ProblemKind
 
 SOURCE = "unpack"
 
-_MINOR = {ProblemKind.ENCRYPTED: UNCHECKED_ENCRYPTED, ProblemKind.OVER_LIMITS: UNCHECKED_OVER_LIMITS}
+_MINOR = {
+    ProblemKind.ENCRYPTED: UNCHECKED_ENCRYPTED,
+    ProblemKind.OVER_LIMITS: UNCHECKED_OVER_LIMITS,
+    ProblemKind.AMBIGUOUS: UNCHECKED_AMBIGUOUS,
+}
 
 
 def add_opened(parts: Mapping[str, Part], opened: Opened, holds: Callable[[Path], bool]) -> tuple[Finding, ...]:
