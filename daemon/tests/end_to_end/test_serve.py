@@ -243,6 +243,8 @@ def test_socket_activation_and_readiness(daemon: Daemon, next_hop: NextHop, tmp_
         )
         assert b"READY=1" in receiver.recv(4096).splitlines()
         assert daemon.send(text_mail(b"hello", token)).startswith("250 ")
+        # What the service manager does not give the daemon opens itself (features 1.23).
+        assert (daemon.home / "amavisd.sock").is_socket()
         daemon.signal(signal.SIGTERM)
         assert daemon.wait() == 0
         said = b""

@@ -16,7 +16,11 @@ Address = tuple[str, int]
 
 
 class Listeners:
-    """Owns the listening sockets over reloads. Sockets from the service manager are kept as they are."""
+    """Owns the listening sockets over reloads.
+
+    Sockets from the service manager are kept as they are, and take the place of the ports; unix sockets that it does not
+    give are the daemon's own all the same.
+    """
 
     def __init__(self) -> None:
         self._inherited = inherited_sockets(os.environ)
@@ -26,18 +30,16 @@ class Listeners:
     @property
     def sockets(self) -> list[socket.socket]:
         """All listening sockets in use."""
-        return self._inherited or [*self._bound.values(), *(listener.socket for listener in self._unix.values())]
+        return [*self._inherited, *self._bound.values(), *(listener.socket for listener in self._unix.values())]
 
     def open(self, settings: Settings) -> None:
         """Listen where `settings` say; what is open already stays as it is, but for the modes of unix sockets.
 
         Raises StartupError, with nothing changed, when an address cannot be bound.
         """
-        if self._inherited:
-            return
         mode = settings.unix_socket_mode
-        addresses, paths = _addresses(settings), dict.fromkeys(settings.unix_socketname)
-        if not addresses and not paths:
+        addresses, paths = self._addresses(settings), self._paths(settings)
+        if not addresses and not paths and not self._inherited:
             raise StartupError("there is nothing to listen on; set inet_socket_port or unix_socketname")
         fresh: dict[Address, socket.socket] = {}
         fresh_unix: dict[Path, UnixListener] = {}
@@ -59,24 +61,28 @@ class Listeners:
 
     def close_others(self, settings: Settings) -> None:
         """Close sockets that `settings` no longer name; called once no new worker needs them."""
-        if self._inherited:
-            return
-        wanted = set(_addresses(settings))
+        wanted = set(self._addresses(settings))
         for address in [address for address in self._bound if address not in wanted]:
             self._bound.pop(address).close()
-        for path in [path for path in self._unix if path not in settings.unix_socketname]:
+        paths = self._paths(settings)
+        for path in [path for path in self._unix if path not in paths]:
             self._unix.pop(path).close()
 
     def close(self) -> None:
         """Close every socket."""
         _close_all((*self._inherited, *self._bound.values(), *self._unix.values()))
 
+    def _addresses(self, settings: Settings) -> list[Address]:
+        if self._inherited:
+            return []
+        return [(settings.inet_socket_bind, port) for port in dict.fromkeys(settings.inet_socket_port)]
+
+    def _paths(self, settings: Settings) -> list[Path]:
+        given = {str(_name(listener)) for listener in self._inherited}
+        return [path for path in dict.fromkeys(settings.unix_socketname) if str(path) not in given]
+
     def __str__(self) -> str:
         return ", ".join(str(_name(listener)) for listener in self.sockets)
-
-
-def _addresses(settings: Settings) -> list[Address]:
-    return [(settings.inet_socket_bind, port) for port in dict.fromkeys(settings.inet_socket_port)]
 
 
 def _bind(address: Address) -> socket.socket:
