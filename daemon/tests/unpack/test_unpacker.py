@@ -202,11 +202,14 @@ async def test_encrypted(inspect: Inspect) -> None:
 
 
 async def test_broken(inspect: Inspect) -> None:
-    """Features 18.12: what cannot be opened is UNCHECKED, never clean by silence. The twin is no archive at all."""
+    """Features 18.12, contract B12.03: what cannot be opened is UNCHECKED, never clean by silence, and rules of banned
+    names know it. The twin is no archive at all."""
     archive = zipped(PROGRAM * 100, "x.exe")
     found = await inspect(attached(("a.gz", gzip.compress(bytes(range(256)) * 50)[:-40])))
     assert found.verdicts[0].main == Category(Major.UNCHECKED)
-    assert found.findings.found[0].part is not None
+    (part,) = [finding.part for finding in found.findings.found]
+    assert part is not None
+    assert (part.names, part.attributes) == (("a.gz",), "U")
     twin = await inspect(attached(("a.bin", archive[10:14] + b"\x01\x02\x03" * 20)))
     assert twin.findings.found == ()
 

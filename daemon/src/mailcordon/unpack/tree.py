@@ -12,7 +12,7 @@ from mailcordon.mail.category import (
     Major,
 )
 from mailcordon.mail.finding import Finding
-from mailcordon.mail.part import Part
+from mailcordon.mail.part import UNDECIPHERABLE, Part
 from mailcordon.unpack.job import Looked, Member, Opened, Problem, ProblemKind
 
 SOURCE = "unpack"
@@ -35,6 +35,10 @@ def add_opened(parts: Mapping[str, Part], opened: Opened, holds: Callable[[Path]
         _add_member(known, member, holds)
     for looked in opened.looked:
         _describe(known, looked)
+    for problem in opened.problems:
+        part = known.get(problem.location)
+        if problem.kind is ProblemKind.UNREADABLE and part is not None and UNDECIPHERABLE not in part.attributes:
+            part.attributes += UNDECIPHERABLE
     return findings_of(opened.problems, known)
 
 
