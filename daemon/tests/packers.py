@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from handmade import rar4, rar5, zoo
+
 PROGRAM = Path("/usr/share/clamav-testfiles/clam.exe")
 """A harmless program that clamd detects; of Debian's package clamav-testfiles."""
 NAME = "clam.exe"
@@ -175,6 +177,13 @@ def _python_tar(kind: int) -> Packer:
     return pack
 
 
+def _by_hand(make: Callable[[bytes, bytes], bytes]) -> Packer:
+    def pack(shop: Workshop, archive: str) -> None:
+        shop.path(archive).write_bytes(make(NAME.encode(), shop.octets()))
+
+    return pack
+
+
 PACKERS: dict[str, Packer] = {
     "stored.zip": _zip_method(zipfile.ZIP_STORED),
     "deflated.zip": _command("zip", "-q", "{}", NAME),
@@ -228,6 +237,9 @@ PACKERS: dict[str, Packer] = {
     "plain.arc": _command("arc", "a", "{}", NAME),
     "lh5.lzh": _command("jlha", "-aq", "{}", NAME),
     "plain.cab": _in_cabinet,
+    "stored.rar": _by_hand(rar4),
+    "stored5.rar": _by_hand(rar5),
+    "stored.zoo": _by_hand(zoo),
     "plain.msi": _installer,
     "object.doc": _document("ObjectPool/_1/\x01Ole10Native", lambda shop: native_package(NAME, shop.octets())),
     "message.msg": _message,

@@ -58,6 +58,16 @@ async def test_without_its_program_an_archive_is_not_clean(
     assert not found.members
 
 
+async def test_frozen_files_are_told_of(tmp_path: Path) -> None:
+    """features 5.15: nothing in Debian opens them, and they do not pass for opened."""
+    frozen = tmp_path / "frozen"
+    frozen.write_bytes(b"\x1f\x9f" + bytes(range(64)))
+    found = await opened({"x.F": frozen}, tmp_path)
+    assert [(problem.kind, problem.text) for problem in found.problems] == [
+        (ProblemKind.UNREADABLE, "No decoder for .F")
+    ]
+
+
 async def test_own_file_types_reach_the_decoder_process(archives: dict[str, Path], tmp_path: Path) -> None:
     """features 5.47: in addition to what the look into the file itself says."""
     found = await opened({"x.zip": archives["stored.zip"]}, tmp_path, types=[("^Zip archive", ["picture"])])

@@ -76,13 +76,14 @@ def zipped(*names: str, first: tuple[str, bytes] | None = None) -> bytes:
         ("RPM v3.0 bin i386/x86_64", ("rpm",)),
         ("ISO 9660 CD-ROM filesystem data 'CDROM'", ("iso",)),
         ("compress'd data 16 bits", ("Z",)),
+        ("frozen file 2.1", ("F",)),
         ("MS Windows shortcut, Item id list present", ("lnk",)),
         ("data", ("dat",)),
         ("something nobody has heard of", ("dat",)),
     ],
 )
 def test_description_gives_types(description: str, types: tuple[str, ...]) -> None:
-    """B12.07: the first rule that matches decides; programs without header are no programs (features 7.07)."""
+    """B12.07, features 5.08, 7.07: the first rule that matches decides; programs without header are no programs."""
     assert types_of(description, built_in_rules()) == types
 
 

@@ -1,4 +1,4 @@
-"""What every packer of Debian packs comes out again (B13.01, features 5.08-5.22, 18.12)."""
+"""What every packer of Debian packs comes out again (B13.01, features 18.12)."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from packers import ENCRYPTED, NAME, PACKERS, PROGRAM
 
 @pytest.mark.parametrize("name", PACKERS)
 def test_the_program_comes_out(name: str, archives: dict[str, Path], tmp_path: Path) -> None:
-    """B13.01, features 5.09-5.22: the member has its octets, and is known for a program of Windows."""
+    """B13.01, features 5.09-5.14, 5.16-5.22: the member has its octets, and is known for a program of Windows."""
     found = Opener(tmp_path).open(archives[name])
     program = PROGRAM.read_bytes()
     inside = [member for member, octets in found.contents.items() if octets == program]
