@@ -107,6 +107,7 @@ class Pipeline:
         policies = policies_for_mail(settings, mail, fields)
         _log_listed_senders(mail, policies)
         unpacked = await self._unpacked(mail, structure, settings, policies)
+        structure.root.is_doubtful = bool(structure.findings or unpacked.findings)
         mail.lap("parts_decode")
         try:
             findings = await self._checks.run(mail, structure.root, policies)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mailcordon.check.clamd import MAX_IDLE_CONNECTIONS, ClamdClient
+from mailcordon.check.scan_input import Whole
 from mailcordon.config.types import SocketAddress
 from mailcordon.errors import ScannerError
 from mailcordon.mail.category import UNCHECKED_ENCRYPTED, UNCHECKED_OVER_LIMITS, Category, Major
@@ -52,9 +53,9 @@ async def test_eicar_is_found_and_its_twin_is_not(
 ) -> None:
     """Checklist 9 and 10."""
     client = connect(clamd)
-    (found,) = await client.scan(make_mail(FORMS[form](eicar())).content)
+    (found,) = await client.scan([Whole(make_mail(FORMS[form](eicar())).content)])
     assert (found.category, found.name, found.source) == (VIRUS, SIGNATURE, "test")
-    assert await client.scan(make_mail(FORMS[form](eicar_twin())).content) == ()
+    assert await client.scan([Whole(make_mail(FORMS[form](eicar_twin())).content)]) == ()
     await client.close()
 
 
@@ -64,8 +65,8 @@ async def test_many_scans_on_one_connection(
     client = connect(clamd)
     infected, clean = make_mail(plain(eicar())).content, make_mail(plain()).content
     for _ in range(20):
-        assert len(await client.scan(infected)) == 1
-        assert await client.scan(clean) == ()
+        assert len(await client.scan([Whole(infected)])) == 1
+        assert await client.scan([Whole(clean)]) == ()
     assert len(client._idle) == 1
     await client.close()
 
@@ -75,7 +76,7 @@ async def test_scans_at_the_same_time_do_not_mix(
 ) -> None:
     client = connect(clamd)
     contents = [make_mail(plain(eicar() if number % 3 == 0 else b"x" * number)).content for number in range(60)]
-    results = await asyncio.gather(*(client.scan(content) for content in contents))
+    results = await asyncio.gather(*(client.scan([Whole(content)]) for content in contents))
     assert [bool(found) for found in results] == [number % 3 == 0 for number in range(60)]
     assert len(client._idle) <= MAX_IDLE_CONNECTIONS
     await client.close()
@@ -87,14 +88,14 @@ async def test_position_of_the_descriptor_is_not_moved(clamd: Clamd, make_mail: 
     content = make_mail(plain(eicar())).content
     descriptor = content.fileno()
     for _ in range(2):
-        assert len(await client.scan(content)) == 1
+        assert len(await client.scan([Whole(content)])) == 1
         assert os.lseek(descriptor, 0, os.SEEK_CUR) == 0
     await client.close()
 
 
 async def test_empty_message(connect: Callable[..., ClamdClient], clamd: Clamd, make_mail: MakeMail) -> None:
     client = connect(clamd)
-    assert await client.scan(make_mail(b"").content) == ()
+    assert await client.scan([Whole(make_mail(b"").content)]) == ()
     await client.close()
 
 
@@ -102,15 +103,15 @@ async def test_large_message(connect: Callable[..., ClamdClient], clamd: Clamd, 
     client = connect(clamd)
     padding = b"Good morning.\r\n" * 400_000
     # Within a mail clamd looks for signatures in the parts, and the text starts with this one.
-    assert len(await client.scan(make_mail(plain(eicar() + b"\r\n" + padding)).content)) == 1
-    assert await client.scan(make_mail(plain(eicar_twin() + b"\r\n" + padding)).content) == ()
+    assert len(await client.scan([Whole(make_mail(plain(eicar() + b"\r\n" + padding)).content)])) == 1
+    assert await client.scan([Whole(make_mail(plain(eicar_twin() + b"\r\n" + padding)).content)]) == ()
     await client.close()
 
 
 async def test_beyond_max_file_size_is_unchecked(clamd: Clamd, make_mail: MakeMail) -> None:
     """Features 2.76: names of exceeded limits are no virus."""
     client = on_unix(clamd)
-    (found,) = await client.scan(make_mail(plain(b"x" * 21_000_000)).content)
+    (found,) = await client.scan([Whole(make_mail(plain(b"x" * 21_000_000)).content)])
     assert found.category == Category(Major.UNCHECKED, UNCHECKED_OVER_LIMITS)
     assert found.name.startswith("Heuristics.Limits.Exceeded")
     await client.close()
@@ -119,9 +120,9 @@ async def test_beyond_max_file_size_is_unchecked(clamd: Clamd, make_mail: MakeMa
 async def test_beyond_stream_max_length_is_unchecked(own_clamd: Clamd, make_mail: MakeMail) -> None:
     """It could never be scanned, however often the client tries again; the client goes on working."""
     client = on_tcp(own_clamd)
-    (found,) = await client.scan(make_mail(plain(b"x" * 3_000_000)).content)
+    (found,) = await client.scan([Whole(make_mail(plain(b"x" * 3_000_000)).content)])
     assert found.category == Category(Major.UNCHECKED, UNCHECKED_OVER_LIMITS)
-    assert len(await client.scan(make_mail(plain(eicar())).content)) == 1
+    assert len(await client.scan([Whole(make_mail(plain(eicar())).content)])) == 1
     await client.close()
 
 
@@ -132,9 +133,9 @@ async def test_encrypted_archive_is_unchecked(clamd: Clamd, make_mail: MakeMail,
     # The flag "encrypted" in the local and in the central header; nobody decrypts it to see that it is not.
     archive[6] |= 1
     archive[archive.index(b"PK\x01\x02") + 8] |= 1
-    (found,) = await client.scan(make_mail(with_attachment(bytes(archive), "x.zip")).content)
+    (found,) = await client.scan([Whole(make_mail(with_attachment(bytes(archive), "x.zip")).content)])
     assert found.category == Category(Major.UNCHECKED, UNCHECKED_ENCRYPTED)
-    assert await client.scan(make_mail(with_attachment(zipped(b"secret " * 100), "x.zip")).content) == ()
+    assert await client.scan([Whole(make_mail(with_attachment(zipped(b"secret " * 100), "x.zip")).content)]) == ()
     await client.close()
 
 
@@ -144,9 +145,9 @@ async def test_restarted_clamd_is_found_again(
     """Checklist 23: no restart of ours, no failed message."""
     client = connect(own_clamd)
     content = make_mail(plain(eicar())).content
-    assert len(await client.scan(content)) == 1
+    assert len(await client.scan([Whole(content)])) == 1
     own_clamd.restart()
-    assert len(await client.scan(content)) == 1
+    assert len(await client.scan([Whole(content)])) == 1
     await client.close()
 
 
@@ -160,9 +161,9 @@ async def test_stopped_clamd_gives_no_verdict(
     own_clamd.stop()
     for _ in range(2):
         with pytest.raises(ScannerError, match=r"clamd at \S+: (Connection refused|No such file|Connect call failed)"):
-            await client.scan(content)
+            await client.scan([Whole(content)])
     own_clamd.start()
-    assert len(await client.scan(content)) == 1
+    assert len(await client.scan([Whole(content)])) == 1
     await client.close()
 
 
@@ -174,10 +175,10 @@ async def test_slow_clamd_runs_into_the_time_limit(
     await client.ping()
     own_clamd.suspend()
     with pytest.raises(ScannerError, match=r"no answer within 0\.5 s"):
-        await client.scan(content)
+        await client.scan([Whole(content)])
     own_clamd.resume()
     # The late answer to the first request must not be taken for that to the next one.
-    assert await client.scan(make_mail(plain(eicar_twin())).content) == ()
+    assert await client.scan([Whole(make_mail(plain(eicar_twin())).content)]) == ()
     await client.close()
 
 
@@ -186,7 +187,7 @@ async def test_time_spent_before_the_scan_does_not_count(clamd: Clamd, make_mail
     client = on_unix(clamd, 0.3)
     content = make_mail(plain()).content
     await asyncio.sleep(0.4)
-    assert await client.scan(content) == ()
+    assert await client.scan([Whole(content)]) == ()
     await client.close()
 
 
@@ -257,7 +258,7 @@ async def test_nothing_but_ok_is_clean(
     """Design rule 2: an answer that is not understood is no verdict."""
     client = answering(answer)
     with pytest.raises(ScannerError, match=r"^clamd at \S+: [^\n]+$"):
-        await client.scan(make_mail(plain()).content)
+        await client.scan([Whole(make_mail(plain()).content)])
     await client.close()
 
 
@@ -272,16 +273,16 @@ async def test_nothing_but_ok_is_clean(
 async def test_names(result: bytes, name: str, answering: Callable[[bytes], ClamdClient], make_mail: MakeMail) -> None:
     """A name goes into the log and into header fields: it must not bring line ends along."""
     client = answering(b"1: fd[10]: " + result + b"\0")
-    assert [found.name for found in await client.scan(make_mail(plain()).content)] == [name]
+    assert [found.name for found in await client.scan([Whole(make_mail(plain()).content)])] == [name]
     await client.close()
 
 
 async def test_no_descriptors_are_left_behind(clamd: Clamd, make_mail: MakeMail) -> None:
     client = on_unix(clamd)
     content: Content = make_mail(plain()).content
-    await client.scan(content)
+    await client.scan([Whole(content)])
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(10):
-        await client.scan(content)
+        await client.scan([Whole(content)])
     assert len(os.listdir("/proc/self/fd")) == before
     await client.close()

@@ -109,6 +109,7 @@ class Daemon:
             do_syslog = false
             logfile = "{self.log_file}"
             bypass_virus_checks = false
+            av_scanners_backup = []
             [[av_scanners]]
             name = "clamd"
             protocol = "clamd"

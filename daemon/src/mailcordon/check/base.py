@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mailcordon.check.scan_input import ScanInput
+from mailcordon.config.av_scanner import Scope
 from mailcordon.config.policy import Policy
 from mailcordon.errors import ScannerError
-from mailcordon.mail.content import Content
 from mailcordon.mail.finding import Finding, Findings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.part import Part
@@ -23,13 +24,24 @@ class ScannerState:
     address: str
     failure: str | None = None
     """Why it does not answer, one line; None when it does."""
+    is_program: bool = False
+    """It is started for each message; `address` is its path, empty where this host does not have it."""
+
+    @property
+    def is_absent(self) -> bool:
+        """This host does not have the program: nobody asks it, and that is no failure (features 5.27)."""
+        return self.is_program and not self.address
 
     def __str__(self) -> str:
         """The line for the log that operators look for at start (B8.08)."""
+        if self.is_absent:
+            return f"No {self.tier} av scanner: {self.name}"
         if self.failure is not None:
             return f"No answer from {self.tier} scanner {self.name}: {self.failure}"
         if self.tier == "spam":
             return f"Found spam scanner {self.name} at {self.address}"
+        if self.is_program:
+            return f"Found {self.tier} av scanner {self.name} at {self.address}"
         return f"Using {self.tier} internal av scanner code for {self.name}"
 
 
@@ -71,20 +83,28 @@ class Scanner(Protocol):
 class VirusScanner(Scanner, Protocol):
     """A virus scanner, wherever it runs."""
 
-    async def scan(self, content: Content) -> tuple[Finding, ...]:
-        """What it found in the raw message; nothing means clean. Raises ScannerError when there is no verdict."""
+    @property
+    def scope(self) -> Scope:
+        """What it wants to see of a message."""
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it is started for each message."""
+
+    async def scan(self, subject: ScanInput) -> tuple[Finding, ...]:
+        """What it found; nothing means clean. Raises ScannerError when there is no verdict."""
 
     async def close(self) -> None:
         """Give up connections."""
 
 
-async def state_of(tier: str, scanner: Scanner) -> ScannerState:
+async def state_of(tier: str, scanner: Scanner, *, is_program: bool = False) -> ScannerState:
     """Ask a scanner whether it is there."""
     try:
         await scanner.ping()
     except ScannerError as error:
-        return ScannerState(scanner.name, tier, scanner.address, str(error))
-    return ScannerState(scanner.name, tier, scanner.address)
+        return ScannerState(scanner.name, tier, scanner.address, str(error), is_program)
+    return ScannerState(scanner.name, tier, scanner.address, None, is_program)
 
 
 def merged(partial: Iterable[Findings]) -> Findings:

@@ -76,7 +76,7 @@ class Connection:
         await asyncio.get_running_loop().sock_sendall(self._socket, octets)
 
     def send_descriptor(self, octets: bytes, descriptor: int) -> None:
-        """Send a few octets with a descriptor attached (SCM_RIGHTS). They always fit into the empty buffer of a
+        """Send a few octets with a descriptor attached (SCM_RIGHTS). Several of them fit into the empty buffer of a
         connection on which the peer has answered everything before; otherwise BlockingIOError, an OSError."""
         if socket.send_fds(self._socket, [octets], [descriptor]) != len(octets):
             raise ProtocolError("the peer does not read")

@@ -8,14 +8,12 @@ from typing import Any
 
 from mailcordon.check.banned import BannedCheck
 from mailcordon.check.base import Check, ScannerState, merged
-from mailcordon.check.clamd import ClamdClient
 from mailcordon.check.header import HeaderCheck
 from mailcordon.check.spam import SpamCheck
 from mailcordon.check.spam_engines import spam_scanner
-from mailcordon.check.virus import VirusCheck
+from mailcordon.check.virus_scanners import virus_check
 from mailcordon.config.policy import Policy
 from mailcordon.config.settings import Settings
-from mailcordon.config.types import AvScanner
 from mailcordon.log_levels import NOTICE
 from mailcordon.mail.finding import Findings
 from mailcordon.mail.message import Mail
@@ -89,11 +87,7 @@ def _all_checks(settings: Settings) -> tuple[Check, ...]:
     first_share = SHARE * settings.shortest_child_timeout
     backup_share = SHARE * (settings.shortest_child_timeout - first_share)
     return (
-        VirusCheck(
-            _virus_scanners(settings, settings.av_scanners, first_share),
-            _virus_scanners(settings, settings.av_scanners_backup, backup_share),
-            failure_is_fatal=settings.virus_scanners_failure_is_fatal,
-        ),
+        virus_check(settings, first_share, backup_share),
         SpamCheck(
             [spam_scanner(entry, settings, first_share) for entry in settings.spam_scanners],
             timeout_seconds=first_share,
@@ -102,7 +96,3 @@ def _all_checks(settings: Settings) -> tuple[Check, ...]:
         BannedCheck(),
         HeaderCheck(settings.allowed_header_tests),
     )
-
-
-def _virus_scanners(settings: Settings, configured: Sequence[AvScanner], share: float) -> list[ClamdClient]:
-    return [ClamdClient(scanner.name, scanner.socket, min(settings.av_scan_timeout, share)) for scanner in configured]

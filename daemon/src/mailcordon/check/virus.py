@@ -5,6 +5,9 @@ import logging
 from collections.abc import Sequence
 
 from mailcordon.check.base import ScannerState, VirusScanner, state_of
+from mailcordon.check.scan_input import ScanInput
+from mailcordon.check.verdict_cache import VerdictCache
+from mailcordon.check.virus_names import is_virus
 from mailcordon.config.policy import Policy
 from mailcordon.errors import ScannerError
 from mailcordon.mail.category import Category, Major
@@ -14,18 +17,32 @@ from mailcordon.mail.part import Part
 
 log = logging.getLogger(__name__)
 
+Verdict = tuple[Finding, ...]
+
 
 class VirusCheck:
-    """Has the raw message scanned unless no recipient wants it."""
+    """Has the message scanned unless no recipient wants it."""
 
     name = "virus"
 
     def __init__(
-        self, primary: Sequence[VirusScanner], backup: Sequence[VirusScanner], *, failure_is_fatal: bool
+        self,
+        primary: Sequence[VirusScanner],
+        backup: Sequence[VirusScanner],
+        *,
+        failure_is_fatal: bool,
+        first_infected_stops: bool = False,
+        absent: Sequence[ScannerState] = (),
+        cache: VerdictCache | None = None,
     ) -> None:
+        """`absent`: scanners that are configured and that this host does not have."""
         self._primary = tuple(primary)
         self._backup = tuple(backup)
         self._failure_is_fatal = failure_is_fatal
+        self._first_infected_stops = first_infected_stops
+        self._absent = tuple(absent)
+        self._cache = cache
+        self._leaves_out = any(scanner.scope == "parts" for scanner in (*primary, *backup))
 
     def is_wanted(self, mail: Mail, policies: Sequence[Policy]) -> bool:
         """Unless all recipients bypass it."""
@@ -33,39 +50,89 @@ class VirusCheck:
 
     async def run(self, mail: Mail, root: Part, policies: Sequence[Policy]) -> Findings:
         """Findings of all scanners of the first tier that gives a verdict. Raises ScannerError if none does."""
+        with ScanInput(mail, root) as subject:
+            if self._cache is None:
+                return await self._scan(subject)
+            return await self._scan_unless_known(subject, self._cache)
+
+    async def _scan_unless_known(self, subject: ScanInput, cache: VerdictCache) -> Findings:
+        mail = subject.mail
+        key = await cache.key(mail, subject.number_of_files)
+        known = cache.find(key)
+        if known is None:
+            return await self._scan(subject, key)
+        names = ", ".join(finding.name for finding in known) or "CLEAN"
+        log.info("(%s) virus check: body seen before: %s", mail.log_id, names)
+        return Findings(known, virus_checked=True)
+
+    async def _scan(self, subject: ScanInput, key: bytes | None = None) -> Findings:
+        log_id = subject.mail.log_id
+        if self._leaves_out:
+            try:
+                await subject.leave_out_attachments()
+            except OSError as error:
+                log.warning("(%s) scanning the message with its attachments: %s", log_id, error.strerror)
         for tier in (self._primary, self._backup):
-            verdicts = [found for found in await self._run_tier(mail, tier) if found is not None]
-            if verdicts:
-                return Findings(tuple(finding for found in verdicts for finding in found), virus_checked=True)
+            verdicts = await self._run_tier(subject, tier)
+            told = [found for found in verdicts if found is not None]
+            if told:
+                findings = tuple(finding for found in told for finding in found)
+                if self._cache is not None and tier is self._primary and len(told) == len(tier):
+                    self._cache.keep(key, findings)
+                return Findings(findings, virus_checked=True)
         problem = "ALL VIRUS SCANNERS FAILED" if self._primary or self._backup else "NO VIRUS SCANNERS AVAILABLE"
         if self._failure_is_fatal:
             raise ScannerError(problem)
-        log.warning("(%s) %s, mail is passed on as unchecked", mail.log_id, problem)
+        log.warning("(%s) %s, mail is passed on as unchecked", log_id, problem)
         return Findings((Finding(Category(Major.UNCHECKED), problem, self.name),))
 
-    async def _run_tier(self, mail: Mail, tier: Sequence[VirusScanner]) -> list[tuple[Finding, ...] | None]:
-        """The verdict of each scanner, None for one that failed."""
-        return await asyncio.gather(*(self._run_scanner(mail, scanner) for scanner in tier))
-
-    async def _run_scanner(self, mail: Mail, scanner: VirusScanner) -> tuple[Finding, ...] | None:
+    async def _run_tier(self, subject: ScanInput, tier: Sequence[VirusScanner]) -> list[Verdict | None]:
+        """The verdict of each scanner, None for one that failed; only those so far once one has found a virus and the
+        others need not be waited for."""
+        if len(tier) == 1:
+            return [await self._run_scanner(subject, tier[0])]
+        tasks = [asyncio.create_task(self._run_scanner(subject, scanner)) for scanner in tier]
         try:
-            found = await scanner.scan(mail.content)
+            if not self._first_infected_stops:
+                return list(await asyncio.gather(*tasks))
+            for next_one in asyncio.as_completed(tasks):
+                verdict = await next_one
+                if verdict is not None and any(map(is_virus, verdict)):
+                    break
+            return [task.result() for task in tasks if task.done()]
+        finally:
+            # Nobody may use what there is to scan when it is given up.
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run_scanner(self, subject: ScanInput, scanner: VirusScanner) -> Verdict | None:
+        log_id = subject.mail.log_id
+        try:
+            found = await scanner.scan(subject)
         except ScannerError as error:
-            log.warning("(%s) run_av (%s) FAILED - %s", mail.log_id, scanner.name, error)
+            log.warning("(%s) run_av (%s) FAILED - %s", log_id, scanner.name, error)
             return None
         names = ", ".join(finding.name for finding in found)
-        if any(finding.category.major is Major.VIRUS for finding in found):
-            log.info("(%s) run_av (%s): INFECTED: %s", mail.log_id, scanner.name, names)
+        if any(map(is_virus, found)):
+            log.info("(%s) run_av (%s): INFECTED: %s", log_id, scanner.name, names)
         elif found:
-            log.info("(%s) run_av (%s): UNCHECKED: %s", mail.log_id, scanner.name, names)
+            log.info("(%s) run_av (%s): UNCHECKED: %s", log_id, scanner.name, names)
         else:
-            log.debug("(%s) run_av (%s): CLEAN", mail.log_id, scanner.name)
+            log.debug("(%s) run_av (%s): CLEAN", log_id, scanner.name)
         return found
 
     async def ready(self) -> Sequence[ScannerState]:
-        """Whether each scanner of both tiers answers (features 7.02)."""
+        """Whether each scanner of both tiers answers, and which are not there (features 7.02)."""
         tiers = (("primary", self._primary), ("secondary", self._backup))
-        return await asyncio.gather(*(state_of(tier, scanner) for tier, scanners in tiers for scanner in scanners))
+        states = await asyncio.gather(
+            *(
+                state_of(tier, scanner, is_program=scanner.is_program)
+                for tier, scanners in tiers
+                for scanner in scanners
+            )
+        )
+        return [*states, *self._absent]
 
     async def close(self) -> None:
         """Close all connections."""

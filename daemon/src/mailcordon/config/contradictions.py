@@ -25,6 +25,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _verification(settings)
     yield from _authorities(settings)
     yield from _default_rules(settings)
+    yield from _scanner_names(settings)
     for bank, effective in regimes(settings):
         for rule in _RULES:
             for names, why in rule(effective, settings):
@@ -64,6 +65,14 @@ def _authorities(settings: Settings) -> Iterator[str]:
         yield f"tls_ca_file_out: {settings.tls_ca_file_out}: holds no certificate in PEM form"
     except OSError as error:
         yield f"tls_ca_file_out: {settings.tls_ca_file_out}: cannot be read: {error.strerror}"
+
+
+def _scanner_names(settings: Settings) -> Iterator[str]:
+    for key in ("av_scanners", "av_scanners_backup"):
+        names = [scanner.name for scanner in getattr(settings, key)]
+        for name in dict.fromkeys(names):
+            if names.count(name) > 1:
+                yield f"{key}: two scanners are called {name!r}; the log could not tell them apart"
 
 
 def _cutoff(effective: MessageSettings, _settings: Settings) -> Iterator[_Problem]:

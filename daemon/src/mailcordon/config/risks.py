@@ -1,8 +1,9 @@
 """Settings that are accepted and may hurt: `check-config` and the start of the daemon warn about them (features 17.01,
 18.07, 18.08)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from mailcordon.config.av_scanner import AvScanner, found_program
 from mailcordon.config.lookup import HashTable, Lookup
 from mailcordon.config.lookup_key import LookupKey
 from mailcordon.config.message_settings import MessageSettings
@@ -50,9 +51,10 @@ def _processes(settings: Settings) -> Iterator[str]:
         yield "virus_scanners_failure_is_fatal: mail passes without a scan while no virus scanner answers"
     if not settings.spam_scanners_failure_is_fatal:
         yield "spam_scanners_failure_is_fatal: mail passes without a score while no spam scanner answers"
-    scanners = [*settings.av_scanners, *settings.av_scanners_backup]
-    if not scanners and constant(settings.bypass_virus_checks) is not True:
-        yield "av_scanners: there is none while virus checks are on (bypass_virus_checks): no mail is taken"
+    if constant(settings.bypass_virus_checks) is not True and not _is_there(settings.av_scanners, settings):
+        has_backup = _is_there(settings.av_scanners_backup, settings)
+        instead = "all mail is left to the backup ones" if has_backup else "no mail is taken"
+        yield f"av_scanners: there is none on this host while virus checks are on (bypass_virus_checks): {instead}"
     if not settings.spam_scanners and constant(settings.bypass_spam_checks) is not True:
         yield "spam_scanners: there is none while spam checks are on (bypass_spam_checks)"
     limit = settings.shortest_child_timeout
@@ -63,6 +65,11 @@ def _processes(settings: Settings) -> Iterator[str]:
         yield "logfile: is not used while do_syslog is true"
     if not settings.QUARANTINEDIR.parent.is_dir():
         yield f"QUARANTINEDIR: {settings.QUARANTINEDIR} cannot be made, as {settings.QUARANTINEDIR.parent} is missing"
+
+
+def _is_there(scanners: Iterable[AvScanner], settings: Settings) -> bool:
+    """Whether this host has one of them, as far as can be told without asking (features 7.02)."""
+    return any(scanner.protocol == "clamd" or found_program(scanner, settings.path) for scanner in scanners)
 
 
 def _doors(settings: Settings) -> Iterator[str]:

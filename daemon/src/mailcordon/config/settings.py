@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from mailcordon.config.av_scanner import AvScanner
 from mailcordon.config.bank import PolicyBanksTable
 from mailcordon.config.bank_names import BankName
 from mailcordon.config.interfaces import FileMode, Interface, SocketPath
@@ -15,7 +16,7 @@ from mailcordon.config.schema_types import schema_of_one_or_list
 from mailcordon.config.sql_clause import SqlClauses
 from mailcordon.config.sql_source import SqlSources
 from mailcordon.config.type_mappings import ShortType, TypeMapping
-from mailcordon.config.types import AvScanner, BannedNames, RuleName, SpamScanner
+from mailcordon.config.types import BannedNames, RuleName, SpamScanner
 
 HeaderTest = Literal["mime", "8bit", "control", "empty", "long", "syntax", "missing", "multiple"]
 JSON_TO_SYSLOG = "syslog"
@@ -127,6 +128,12 @@ class Settings(MessageSettings):
     """Scanners that are asked only when every primary one failed (B14.01)."""
     av_scan_timeout: Seconds
     """Seconds that a virus scanner may take for one message (B18.07)."""
+    first_infected_stops_scan: bool
+    """True: once a scanner has found a virus, what the others have not told yet is not waited for (B14.04)."""
+    virus_check_negative_ttl: Annotated[int, Field(ge=0, le=3600)]
+    """Seconds for which it is remembered that a body was clean; 0: it is not (B14.07)."""
+    virus_check_positive_ttl: Annotated[int, Field(ge=0, le=3600)]
+    """Seconds for which it is remembered that a body was infected; 0: it is not (B14.07)."""
     virus_scanners_failure_is_fatal: bool
     """True: no verdict from any scanner means 4xx. False: the mail is UNCHECKED (B14.04)."""
     spam_scanners: list[SpamScanner]

@@ -222,19 +222,6 @@ def _socket_address(raw: object) -> Any:
 ScannerSocket = Annotated[SocketAddress, BeforeValidator(_socket_address), PlainSerializer(str), SCHEMA_OF_SOCKET]
 
 
-class AvScanner(BaseModel):
-    """One entry of `av_scanners` or `av_scanners_backup` (B14.01)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    name: str
-    """Name in the log."""
-    protocol: Literal["clamd"]
-    """What the scanner speaks."""
-    socket: ScannerSocket
-    """Path of its unix socket, or HOST:PORT."""
-
-
 def _one_or_several(raw: object) -> object:
     return raw if isinstance(raw, list) else [raw]
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from mailcordon.config.av_scanner import AvScanner
 from mailcordon.config.message_settings import MessageSettings
 from mailcordon.config.settings import Settings
 from mailcordon.config.toml_lines import Key
-from mailcordon.config.types import AvScanner, SpamScanner
+from mailcordon.config.types import SpamScanner
 
 _BANKS = "policy_bank"
 _ENTRIES: Mapping[str, type[BaseModel]] = {

@@ -49,6 +49,8 @@ class Part:
     """Octets without transfer encoding; None where nobody decoded it."""
     file: Path | None = None
     """Where its decoded octets lie while the message is handled; None where nobody needed them in a file."""
+    is_doubtful: bool = False
+    """Of the root: something in the message could not be looked at, or readers may see other parts in it than we do."""
     children: list["Part"] = field(default_factory=list)
 
     def walk(self) -> Iterator["Part"]:
