@@ -165,6 +165,103 @@ async def test_discovery(clamd: Clamd, checked: MakeSettings, tmp_path: Path, ca
     ]
 
 
+async def test_discovery_of_programs(
+    checked: MakeSettings, tmp_path: Path, caplog: pytest.LogCaptureFixture, make_mail: MakeMail
+) -> None:
+    """Features 5.07, 5.27, 7.02: found in `path`, of several names the first that is there; absent ones are named by
+    tier and never asked."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "second").write_text("#!/bin/sh\nexit 0\n")
+    (programs / "second").chmod(0o755)
+    (programs / "not-executable").write_text("")
+    settings = checked(
+        path=f"{tmp_path}/nowhere:{programs}",
+        av_scanners=[program(["first", "second"], "here"), program(["not-executable"], "gone")],
+        av_scanners_backup=[program([str(programs / "absent")], "gone, too")],
+    )
+    checks = Checks(settings)
+    with caplog.at_level(logging.INFO):
+        states = await checks.ready()
+    assert caplog.messages == [
+        f"Found primary av scanner here at {programs}/second",
+        "No primary av scanner: gone",
+        "No secondary av scanner: gone, too",
+    ]
+    assert [(state.is_absent, state.failure) for state in states] == [(False, None), (True, None), (True, None)]
+    assert (await checks.run(*inputs(make_mail(plain()), settings))).virus_checked
+    await checks.close()
+
+
+async def test_only_absent_programs_are_no_scanner(checked: MakeSettings, make_mail: MakeMail) -> None:
+    """Design rule 2."""
+    settings = checked(av_scanners=[program(["/nowhere/scanner"])], av_scanners_backup=[program(["/nowhere/other"])])
+    with pytest.raises(ScannerError, match=r"^NO VIRUS SCANNERS AVAILABLE$"):
+        await run_checks(make_mail(plain()), settings)
+
+
+def program(command: list[str], name: str = "program") -> dict[str, object]:
+    rules = {"arguments": "{}", "clean": [0], "infected": [1]}
+    return {"name": name, "protocol": "command", "command": command, **rules}
+
+
+@pytest.mark.parametrize("stops", [False, True])
+async def test_first_infected_stops_the_others(
+    stops: bool, clamd: Clamd, own_clamd: Clamd, checked: MakeSettings, make_mail: MakeMail
+) -> None:
+    """B14.04: whoever is slower is not waited for; as packaged all have their say."""
+    settings = checked(
+        av_scanners=[scanner(own_clamd.path, "slow"), scanner(clamd.path, "quick")],
+        first_infected_stops_scan=stops,
+    )
+    own_clamd.suspend()
+    running = asyncio.create_task(run_checks(make_mail(plain(eicar())), settings))
+    if not stops:
+        assert not (await asyncio.wait([running], timeout=0.3))[0]
+        own_clamd.resume()
+    findings = await running
+    own_clamd.resume()
+    assert [finding.source for finding in findings.found] == (["quick"] if stops else ["slow", "quick"])
+
+
+async def test_remembered_verdicts(
+    own_clamd: Clamd, checked: MakeSettings, make_mail: MakeMail, caplog: pytest.LogCaptureFixture
+) -> None:
+    """B14.07: the same bodies again, while clamd is gone; what is new is not passed."""
+    settings = checked(av_scanners=[scanner(own_clamd.path)], virus_check_negative_ttl=60, virus_check_positive_ttl=60)
+    checks = Checks(settings)
+    infected, clean = make_mail(plain(eicar(), "one")), make_mail(plain(eicar_twin(), "one"))
+    again = [make_mail(plain(eicar(), "other")), make_mail(plain(eicar_twin(), "other"))]
+    names = [(await checks.run(*inputs(mail, settings))).virus_names for mail in (infected, clean)]
+    own_clamd.stop()
+    with caplog.at_level(logging.INFO):
+        results = [await checks.run(*inputs(mail, settings)) for mail in again]
+    assert [result.virus_names for result in results] == names == [(SIGNATURE,), ()]
+    assert all(result.virus_checked for result in results)
+    assert f"(04711-01) virus check: body seen before: {SIGNATURE}" in caplog.messages
+    for _ in range(2):
+        with pytest.raises(ScannerError):
+            await checks.run(*inputs(make_mail(plain(b"new")), settings))
+    await checks.close()
+
+
+async def test_verdicts_of_backup_scanners_are_not_remembered(
+    own_clamd: Clamd, checked: MakeSettings, make_mail: MakeMail, tmp_path: Path
+) -> None:
+    settings = checked(
+        av_scanners=[scanner(str(tmp_path / "absent.sock"))],
+        av_scanners_backup=[scanner(own_clamd.path, "backup")],
+        virus_check_negative_ttl=60,
+    )
+    checks = Checks(settings)
+    mail = make_mail(plain())
+    await checks.run(*inputs(mail, settings))
+    own_clamd.stop()
+    with pytest.raises(ScannerError):
+        await checks.run(*inputs(mail, settings))
+    await checks.close()
+
+
 async def test_scanner_that_hangs_leaves_time_for_the_backup(
     clamd: Clamd, own_clamd: Clamd, checked: MakeSettings, make_mail: MakeMail
 ) -> None:

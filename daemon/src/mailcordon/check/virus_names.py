@@ -29,7 +29,10 @@ def is_virus(finding: Finding) -> bool:
 
 def without_repeats(findings: list[Finding]) -> tuple[Finding, ...]:
     """The first finding of each category and name: a message may have thousands of parts with the same virus."""
-    return tuple({(finding.category, finding.name): finding for finding in reversed(findings)}.values())[::-1]
+    first: dict[tuple[Category, str], Finding] = {}
+    for finding in findings:
+        first.setdefault((finding.category, finding.name), finding)
+    return tuple(first.values())
 
 
 def printable(text: str) -> str:
