@@ -180,14 +180,18 @@ async def test_discovery_of_programs(
         av_scanners=[program(["first", "second"], "here"), program(["not-executable"], "gone")],
         av_scanners_backup=[program([str(programs / "absent")], "gone, too")],
     )
+    left = settings.TEMPBASE / "scan-1-gone"
+    left.mkdir()
     checks = Checks(settings)
     with caplog.at_level(logging.INFO):
         states = await checks.ready()
     assert caplog.messages == [
+        "removed 1 directories of scanned mail whose processes are gone",
         f"Found primary av scanner here at {programs}/second",
         "No primary av scanner: gone",
         "No secondary av scanner: gone, too",
     ]
+    assert not left.exists()
     assert [(state.is_absent, state.failure) for state in states] == [(False, None), (True, None), (True, None)]
     assert (await checks.run(*inputs(make_mail(plain()), settings))).virus_checked
     await checks.close()

@@ -3,13 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from mailcordon.check.base import ScannerState, VirusScanner, state_of
+from mailcordon.check.scan_directory import remove_leftovers
 from mailcordon.check.scan_input import ScanInput
 from mailcordon.check.verdict_cache import VerdictCache
 from mailcordon.check.virus_names import is_virus
 from mailcordon.config.policy import Policy
 from mailcordon.errors import ScannerError
+from mailcordon.log_levels import NOTICE
 from mailcordon.mail.category import Category, Major
 from mailcordon.mail.finding import Finding, Findings
 from mailcordon.mail.message import Mail
@@ -33,14 +36,17 @@ class VirusCheck:
         failure_is_fatal: bool,
         first_infected_stops: bool = False,
         absent: Sequence[ScannerState] = (),
+        scan_base: Path | None = None,
         cache: VerdictCache | None = None,
     ) -> None:
-        """`absent`: scanners that are configured and that this host does not have."""
+        """`absent`: scanners that are configured and that this host does not have. `scan_base`: where programs get
+        directories of their own."""
         self._primary = tuple(primary)
         self._backup = tuple(backup)
         self._failure_is_fatal = failure_is_fatal
         self._first_infected_stops = first_infected_stops
         self._absent = tuple(absent)
+        self._scan_base = scan_base
         self._cache = cache
         self._leaves_out = any(scanner.scope == "parts" for scanner in (*primary, *backup))
 
@@ -123,7 +129,11 @@ class VirusCheck:
         return found
 
     async def ready(self) -> Sequence[ScannerState]:
-        """Whether each scanner of both tiers answers, and which are not there (features 7.02)."""
+        """Whether each scanner of both tiers answers, and which are not there (features 7.02).
+
+        Also removes what programs of killed workers have left behind.
+        """
+        await self._tidy()
         tiers = (("primary", self._primary), ("secondary", self._backup))
         states = await asyncio.gather(
             *(
@@ -133,6 +143,18 @@ class VirusCheck:
             )
         )
         return [*states, *self._absent]
+
+    async def _tidy(self) -> None:
+        base = self._scan_base
+        if base is None:
+            return
+        try:
+            removed = await asyncio.to_thread(remove_leftovers, base)
+        except OSError as error:
+            log.warning("cannot look for old directories in %s: %s", base, error.strerror)
+        else:
+            if removed:
+                log.log(NOTICE, "removed %d directories of scanned mail whose processes are gone", removed)
 
     async def close(self) -> None:
         """Close all connections."""

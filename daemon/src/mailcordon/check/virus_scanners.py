@@ -22,6 +22,7 @@ def virus_check(settings: Settings, primary_share: float, backup_share: float) -
         backup.scanners,
         failure_is_fatal=settings.virus_scanners_failure_is_fatal,
         first_infected_stops=settings.first_infected_stops_scan,
+        scan_base=settings.TEMPBASE if any(one.is_program for one in (*primary.scanners, *backup.scanners)) else None,
         absent=[*primary.absent, *backup.absent],
         cache=VerdictCache(*ttls) if any(ttls) else None,
     )

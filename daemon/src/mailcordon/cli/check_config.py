@@ -1,14 +1,20 @@
 """`mailcordon check-config`."""
 
+import asyncio
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from mailcordon.check.base import ScannerState
+from mailcordon.check.registry import Checks
 from mailcordon.cli.options import config_directories, refuse
 from mailcordon.config.load import ADMIN_DIRECTORY, Configuration, load
+from mailcordon.config.regimes import constant
 from mailcordon.config.schema import json_schema
+from mailcordon.config.settings import Settings
 from mailcordon.errors import ConfigError
 from mailcordon.run.account import Account
 from mailcordon.run.prerequisites import Prerequisite
@@ -27,6 +33,7 @@ EXIT_BAD = 1
 @click.option(
     "--prerequisites", is_flag=True, help="Report whether account, directories, modules and configuration fit."
 )
+@click.option("--scanners", is_flag=True, help="Ask every scanner whether it answers.")
 @click.option("--user", metavar="NAME", default="mailcordon", show_default=True, help="Account for --prerequisites.")
 @click.option("--own-config", is_flag=True, help="Take plugins that others than root could change: for trials only.")
 @click.option("--schema", is_flag=True, help="Print the JSON schema of a fragment, for editors.")
@@ -36,6 +43,7 @@ def check_config(
     show: bool,
     banks: str,
     prerequisites: bool,
+    scanners: bool,
     user: str,
     own_config: bool,
     schema: bool,
@@ -43,7 +51,8 @@ def check_config(
 ) -> None:
     """Check the configuration and report everything that is wrong with it at once, and what may be risky.
 
-    Exit status: 0 good, 1 bad configuration, 2 wrong usage.
+    Exit status: 0 good, 1 bad configuration, or with --scanners no primary virus scanner that answers while mail is
+    checked for viruses, 2 wrong usage.
     """
     if schema:
         click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
@@ -59,6 +68,9 @@ def check_config(
             click.echo(json.dumps({"ok": False, "errors": error.problems}, indent=2))
             raise SystemExit(EXIT_BAD) from None
         refuse(error, EXIT_BAD)
+    if scanners:
+        _report_scanners(configuration.settings, as_json=as_json)
+        return
     loaded = _known_banks(configuration, banks)
     if as_json:
         click.echo(json.dumps(_as_json(configuration, loaded, show=show), indent=2, default=str))
@@ -80,6 +92,37 @@ def _report(results: Sequence[Prerequisite], *, as_json: bool) -> None:
                 click.echo(f"{'pass' if result.passed else 'FAIL'}  {result.name:<13}  {text}")
     if not all(result.passed for result in results):
         raise SystemExit(EXIT_BAD)
+
+
+def _report_scanners(settings: Settings, *, as_json: bool) -> None:
+    """Features 7.02: a host where only backup scanners are left is not good."""
+    # What would go to the log is printed.
+    logging.getLogger("mailcordon").addHandler(logging.NullHandler())
+    states = asyncio.run(_scanner_states(settings))
+    answering = [state for state in states if not state.is_absent and state.failure is None]
+    wanted = constant(settings.bypass_virus_checks) is not True
+    passed = not wanted or any(state.tier == "primary" for state in answering)
+    if as_json:
+        rows = [
+            {"name": state.name, "tier": state.tier, "address": state.address, "ok": state in answering}
+            for state in states
+        ]
+        click.echo(json.dumps({"ok": passed, "scanners": rows}, indent=2))
+    else:
+        for state in states:
+            click.echo(str(state))
+        if not passed:
+            click.echo("mailcordon: no primary virus scanner answers", err=True)
+    if not passed:
+        raise SystemExit(EXIT_BAD)
+
+
+async def _scanner_states(settings: Settings) -> Sequence[ScannerState]:
+    checks = Checks(settings)
+    try:
+        return await checks.ready()
+    finally:
+        await checks.close()
 
 
 def _known_banks(configuration: Configuration, names: str) -> list[str]:
