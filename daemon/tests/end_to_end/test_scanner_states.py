@@ -14,7 +14,7 @@ ENTRY = '[[{tier}]]\nname = "{name}"\nprotocol = "clamd"\nsocket = "{socket}"\n'
 def ask(directory: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
     start = f'myhostname = "gate.example.test"\nMYHOME = "{directory}"\nspam_scanners = []\n'
     (directory / "50-user.toml").write_text(start + text)
-    command = [COMMAND, "check-config", "--config-dir", str(directory), "--scanners", *options]
+    command = [str(COMMAND), "check-config", "--config-dir", str(directory), "--scanners", *options]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
