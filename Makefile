@@ -86,7 +86,7 @@ test-all: setup ## `make test`, then every further scenario and the long tests
 	@$(STEPS) test-all
 
 .PHONY: fuzz
-fuzz: tools ## Feed the mail server's side with what a fuzzer invents, for ten minutes
+fuzz: tools ## Feed the mail server, the MIME splitter and the decoders with what a fuzzer invents, ten minutes each
 	@$(STEPS) fuzz
 
 .PHONY: lock

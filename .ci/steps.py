@@ -114,7 +114,8 @@ GROUPS["faults"] = [
     Step("fault campaign", "python -m pytest tests/faults -rP --campaign=20", folder="daemon", minutes=60),
 ]
 GROUPS["fuzz"] = [
-    Step("fuzz", "python -m fuzz.smtp_session -max_total_time=600", folder="daemon", minutes=15),
+    Step(f"fuzz {name}", f"python -m fuzz.{name} -max_total_time=600", folder="daemon", minutes=15)
+    for name in ("smtp_session", "mime", "unpack")
 ]
 GROUPS["test"] = [step for group in ("lint", "unit", "daemon", "sanity", "molecule") for step in GROUPS[group]]
 GROUPS["test-all"] = [

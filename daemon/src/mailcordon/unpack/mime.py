@@ -268,8 +268,9 @@ class _Splitter:
         """The open parts from `depth` on end at `end`."""
         while len(self._path) > depth:
             closed = self._path[-1]
-            # Two delimiters in a row share one line break: the part between them is empty, not negative.
-            closed.part.end = max(end, closed.part.body_start)
+            # Two delimiters in a row share one line break: the part between them is empty, not negative, and those
+            # around it do not end before it.
+            closed.part.end = end = max(end, closed.part.body_start)
             self._look_back_at(closed)
             self._path.pop()
             if closed.boundary and self._boundaries.get(closed.boundary) == len(self._path):
