@@ -18,7 +18,7 @@ from mailcordon.config.policy import policies_for
 from mailcordon.config.settings import Settings
 from mailcordon.mail.category import Category, Destiny, Major
 from mailcordon.mail.envelope import Recipient, Session
-from mailcordon.mail.finding import Finding, Findings
+from mailcordon.mail.finding import Ban, Finding, Findings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.verdict import DsnSent, Outcome, Verdict
 from next_hop import DROP, SILENCE, Hop, running
@@ -258,6 +258,27 @@ async def test_warning_for_delivered_mail(office: Office, category: Category, se
     office.set()
     await office.act(verdict, findings=replace(findings, sender_credible=CREDIBLE))
     assert len(office.sent) == 4
+
+
+async def test_what_is_banned_for_whom(office: Office) -> None:
+    """Contract B12.01, B12.04, B11.02: a notice tells what concerns those whom it is about; a rule's DISCARD, too."""
+    findings = Findings(
+        (
+            Finding(
+                BANNED, "a.zip", "banned", ban=Ban("multipart/mixed | a.zip", "", "", ""), recipients=frozenset({A})
+            ),
+            Finding(BANNED, "b.exe", "banned", result="DISCARD forged", recipients=frozenset({B})),
+        )
+    )
+    verdicts = [stopped(address, Destiny.BOUNCE, category=BANNED) for address in (A, B)]
+    outcome = await office.act(*verdicts, findings=findings)
+    assert [item.dsn_sent for item in outcome.recipients] == [DsnSent.SENT, DsnSent.SUPPRESSED]
+    ((_, _, message),) = office.sent
+    assert "multipart/mixed | a.zip" in message.as_string()
+    assert "b.exe" not in message.as_string()
+    office.set(banned_admin={"hash": {A: "a@admin.example"}})
+    await office.act(*(stopped(address, Destiny.DISCARD, category=BANNED) for address in (A, B)), findings=findings)
+    assert office.sent[-1][1] == ["a@admin.example"]
 
 
 async def test_nobody_is_told_as_packaged(office: Office) -> None:

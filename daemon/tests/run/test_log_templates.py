@@ -16,7 +16,7 @@ from mailcordon.config.policy_banks import PolicyBanks
 from mailcordon.errors import ConfigError
 from mailcordon.mail.category import CLEAN, DISPLAY_NAMES, Category, Major
 from mailcordon.mail.envelope import Client, Recipient, Session
-from mailcordon.mail.finding import Finding, Findings, SpamScore
+from mailcordon.mail.finding import Ban, Finding, Findings, SpamScore
 from mailcordon.mail.reply import Reply
 from mailcordon.mail.verdict import Disposition, QuarantineCopy, RecipientOutcome
 from mailcordon.run.log_facts import VARIABLES
@@ -106,6 +106,42 @@ def test_short_form_is_what_its_template_says(
     by_template = entries(make_settings(partition_tag=tag, log_templ=SHORT_TEMPLATE), mail, result, findings)
     assert [line.split() for line in short] == [line.split() for line in by_template]
     assert 1 <= len(short) <= 2
+
+
+def test_what_is_banned(make_mail: MakeMail, make_settings: MakeSettings) -> None:
+    """Contract B8.03, B11.11, B12.04: amavisd's macros of banned parts, for those whom an entry is about."""
+    names = ["banned_names", "banned_parts", "banned_parts_as_attr"]
+    names += ["banning_rule_comment", "banning_rule_key", "banning_rule_rhs"]
+    template = "|".join(["{{ category }}", *(f"{{{{ {name} | join('/') }}}}" for name in names)])
+    banned = Category(Major.BANNED)
+    bob, eve = "bob@example.test", "eve@example.test"
+    findings = Findings(
+        tuple(
+            Finding(
+                banned,
+                f".exe,{name}",
+                "banned",
+                result=result,
+                ban=Ban(f"multipart/mixed | .exe,{name}", f"L=1 | N={name}", key, comment),
+                recipients=frozenset(recipients),
+            )
+            for name, result, key, comment, recipients in (
+                ("a", "1", "k", "c", [bob]),
+                ("b", "DISCARD", "k", "c", [bob, eve]),
+                ("c", "1", "l", "l", [bob]),
+            )
+        )
+    )
+    result = outcome(
+        item(bob, Disposition.DISCARDED, main=banned, blocking=banned),
+        item(eve, Disposition.RELAYED, main=banned),
+    )
+    passed, blocked = entries(make_settings(log_templ=template), make_mail(MESSAGE), result, findings)
+    assert blocked.partition(") ")[2] == (
+        "BANNED (.exe,a)|.exe,a/.exe,b/.exe,c|multipart/mixed | .exe,a/multipart/mixed | .exe,b/..."
+        "|L=1 | N=a/L=1 | N=b/L=1 | N=c|c/l|k/l|1/DISCARD"
+    )
+    assert passed.partition(") ")[2] == ("BANNED (.exe,b)|.exe,b|multipart/mixed | .exe,b|L=1 | N=b|c|k|DISCARD")
 
 
 def test_verbose_form(make_mail: MakeMail, make_settings: MakeSettings) -> None:

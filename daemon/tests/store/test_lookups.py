@@ -83,6 +83,21 @@ async def test_policies(tables: Database, make_settings: MakeSettings, make_mail
     assert (bob.is_local, eve.is_local, foreign.is_local) == (True, True, False)
 
 
+async def test_banned_rules(tables: Database, make_settings: MakeSettings, make_mail: MakeMail) -> None:
+    """B2.04, B12.01: policy.banned_rulenames of every row that matches, before the rules for everybody."""
+    add_users(tables, bobATexample_test=(9, 1), ATexample_test=(5, 2), AT_=(0, 5))
+    tables.run("UPDATE policy SET banned_rulenames = 'A,B' WHERE id = 1")
+    tables.run("UPDATE policy SET banned_rulenames = 'C' WHERE id = 5")
+    settings = make_settings(
+        lookup_sql_dsn=[tables.url], banned_rules={name: [name] for name in "ABC"}, banned_filename_re=["D"]
+    )
+    async with asking(settings) as provider:
+        found = await policies(provider, settings, make_mail(MAIL, recipients=["bob@example.test", "eve@example.test"]))
+    assert [
+        "".join(rule.expression.pattern for table in policy.banned.tables for rule in table.rules) for policy in found
+    ] == ["ABCD", "CD"]
+
+
 async def test_nobody_is_known(tables: Database, make_settings: MakeSettings, make_mail: MakeMail) -> None:
     """B3.02: static tables decide then."""
     settings = make_settings(lookup_sql_dsn=[tables.url], spam_kill_level=6.31)
