@@ -19,7 +19,9 @@ TIME_LIMIT = 20.0
 """Seconds for one message and one set of rules; an ordinary mail takes some microseconds."""
 
 _MANY = 400
-"""Parts times rules from which on the event loop could be held up for more than about a millisecond."""
+"""Parts, and names by their length, times rules: from which on the event loop could be held up for more than about a
+millisecond."""
+_SHORT_NAME = 32
 _KEPT_MATCHERS = 256
 _NOTHING = Findings()
 _BANNED = Category(Major.BANNED)
@@ -42,7 +44,7 @@ class BannedCheck:
         """One finding for each part that is banned, valid for the recipients whose rules ban it."""
         recipients = _by_rules(mail, policies)
         matchers = [self._matcher(rules) for rules in recipients]
-        if sum(matcher.size for matcher in matchers) * _count(root, _MANY) < _MANY:
+        if sum(matcher.size for matcher in matchers) * _effort(root, _MANY) < _MANY:
             results = [matcher.compare(root, self._time_limit) for matcher in matchers]
         else:
             results = [await asyncio.to_thread(matcher.compare, root, self._time_limit) for matcher in matchers]
@@ -103,14 +105,14 @@ def _by_rules(mail: Mail, policies: Sequence[Policy]) -> dict[BannedRules, set[s
     return found
 
 
-def _count(root: Part, enough: int) -> int:
-    """Number of parts, or a bit more than `enough`."""
-    count = 0
-    for _ in root.walk():
-        count += 1
-        if count > enough:
+def _effort(root: Part, enough: int) -> int:
+    """Number of parts and names, long names counting more; beyond `enough` it is not counted any further."""
+    effort = 0
+    for part in root.walk():
+        effort += 1 + sum(1 + len(name) // _SHORT_NAME for name in (*part.names, *part.raw_names))
+        if effort > enough:
             break
-    return count
+    return effort
 
 
 def _log(mail: Mail, part: BannedPart, addresses: Iterable[str]) -> None:
