@@ -14,6 +14,9 @@ from opening import Opener
 
 from mailcordon.errors import LimitReachedError
 from mailcordon.mail.part import BROKEN, DIRECTORY, LINK, SPECIAL
+from mailcordon.unpack.decoding.decoder import Decoded
+from mailcordon.unpack.decoding.sink import Budget, Sink
+from mailcordon.unpack.decoding.zip_decoder import ZipDecoder
 from mailcordon.unpack.decoding.zip_structure import read_zip_structure
 from mailcordon.unpack.job import Quota
 from packers import Workshop
@@ -225,3 +228,21 @@ class TestLimits:
         with contextlib.suppress(LimitReachedError):
             Opener(room, quota=SMALL).open(written(tmp_path, bytes(header) + bytes(1024)))
         assert sum(path.stat().st_size for path in room.iterdir()) <= SMALL.octets
+
+
+class TestScannedAsAWhole:
+    """B13.02: what is worth scanning although its members have come out."""
+
+    @pytest.mark.parametrize(
+        ("octets", "result"),
+        [
+            (zipped({"a.txt": b"a"}), Decoded.DONE),
+            (zipped({"[Content_Types].xml": b"x", "word/document.xml": b"x"}), Decoded.KEEP),
+            (b"GIF89a" + zipped({"a.txt": b"a"}), Decoded.KEEP),
+            (zipped({"a.txt": b"a"}) + zipped({"b.txt": b"b"}), Decoded.KEEP),
+        ],
+        ids=["archive", "document", "behind a picture", "two"],
+    )
+    def test_zip(self, octets: bytes, result: Decoded, tmp_path: Path, room: Path) -> None:
+        sink = Sink("1", room, Budget(SMALL, files=0))
+        assert ZipDecoder().decode(written(tmp_path, octets), "x", sink) is result

@@ -9,6 +9,7 @@ from opening import Opener
 
 from mailcordon.unpack.decoding.decoder import Decoded, Decoder
 from mailcordon.unpack.decoding.ole_native import read_native, read_object
+from mailcordon.unpack.decoding.onenote import MAGIC, OneNoteDecoder
 from mailcordon.unpack.decoding.powerpoint import embedded_objects
 from mailcordon.unpack.decoding.sink import Budget, Sink
 from mailcordon.unpack.decoding.text_decoders import UuencodeDecoder, YencDecoder
@@ -91,6 +92,38 @@ def decoded(decoder: Decoder, text: bytes, directory: Path) -> tuple[Decoded, di
     sink = Sink("1", directory, Budget(Quota(levels=14, files=20, octets=1 << 20, seconds=60), files=0))
     result = decoder.decode(file, "text", sink)
     return result, {member.name: member.file.read_bytes() for member in sink.members if member.file}
+
+
+class TestOneNote:
+    """Files of OneNote sections; attackers send programs and scripts in them."""
+
+    FILE = bytes.fromhex("e716e3bd65261145a4c48d4d0b7a9eac")
+
+    def section(self, *files: tuple[int, bytes]) -> bytes:
+        """With files of these lengths, as they say, and octets."""
+        objects = (self.FILE + struct.pack("<Q", length) + bytes(12) + octets for length, octets in files)
+        return MAGIC + bytes(64) + bytes(16).join(objects) + bytes(32)
+
+    def test_files_come_out(self, tmp_path: Path) -> None:
+        """B13.01, features 5.22: and are known for what they are, without names."""
+        program = PROGRAM.read_bytes()
+        room = tmp_path / "room"
+        room.mkdir()
+        file = tmp_path / "x.one"
+        file.write_bytes(self.section((len(program), program), (4, b"text")))
+        opener = Opener(room)
+        found = opener.open(file)
+        assert [member.size for member in found.members] == [len(program), 4]
+        assert "exe-ms" in opener.file_types.look(room / "p001", "", "")[0]
+
+    def test_lengths_that_lie_conceal_nothing(self, tmp_path: Path) -> None:
+        sink = Sink("1", tmp_path, Budget(Quota(levels=14, files=20, octets=1 << 20, seconds=60), files=0))
+        file = tmp_path / "x.one"
+        file.write_bytes(self.section((1 << 60, b"first"), (6, b"second")))
+        assert OneNoteDecoder().decode(file, "x.one", sink) is Decoded.KEEP
+        octets = [member.file.read_bytes() for member in sink.members if member.file]
+        assert octets[0].startswith(b"first")
+        assert octets[1] == b"second"
 
 
 class TestTexts:

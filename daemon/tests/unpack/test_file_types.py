@@ -1,5 +1,6 @@
 """What files are found to be (B12.07, features 5.47, 7.07)."""
 
+import lzma
 import re
 import zipfile
 from collections.abc import Callable
@@ -116,6 +117,15 @@ def test_open_document(look: Look) -> None:
     mimetype = ("mimetype", b"application/vnd.oasis.opendocument.text")
     assert set(look(zipped("content.xml", first=mimetype))) == {"zip", "odt"}
     assert set(look(zipped("content.xml", "Basic/script-lc.xml", first=mimetype))) == {"zip", "odt", "macro"}
+
+
+def test_lzma_is_known_by_its_name_alone(look: Look) -> None:
+    """Where the dictionary has a size that libmagic does not expect."""
+    octets = lzma.compress(
+        b"x" * 100, lzma.FORMAT_ALONE, filters=[{"id": lzma.FILTER_LZMA1, "lc": 1, "lp": 1, "pb": 1}]
+    )
+    assert look(octets, "x.bin") == ("dat",)
+    assert look(octets, "x.LZMA") == ("dat", "lzma")
 
 
 def test_zip_behind_a_picture_is_seen(look: Look) -> None:

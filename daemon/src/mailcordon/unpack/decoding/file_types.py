@@ -6,13 +6,13 @@ from pathlib import Path
 from mailcordon.unpack.decoding.cms_decoder import is_cms
 from mailcordon.unpack.decoding.mail_types import is_mail
 from mailcordon.unpack.decoding.ole_types import ole_types
+from mailcordon.unpack.decoding.onenote import MAGIC as ONENOTE
 from mailcordon.unpack.decoding.script_types import LOOKED_AT, script_type
 from mailcordon.unpack.decoding.type_map import TypeRule, built_in_rules, types_of
 from mailcordon.unpack.decoding.uuencode import looks_uuencoded
 from mailcordon.unpack.decoding.zip_structure import read_zip_structure
-from mailcordon.unpack.decoding.zip_types import zip_types
+from mailcordon.unpack.decoding.zip_types import HEAD, zip_types
 
-_ONENOTE = bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _TEXTS = frozenset({"txt", "asc", "html", "xml"})
 _DISGUISABLE = frozenset({"dat"})
@@ -52,12 +52,14 @@ class FileTypes:
     ) -> tuple[str, ...]:
         if head.startswith(_OLE):
             return ("doc", *ole_types(file))
-        if head.startswith(_ONENOTE):
+        if head.startswith(ONENOTE):
             return ("one",)
         # A zip file may have anything in front of it; programs open it all the same.
         if (zipped := read_zip_structure(file)) is not None and (zipped.entries or "zip" in types):
-            return ("zip", *zip_types(zipped, head[:256]))
-        found = []
+            return ("zip", *zip_types(zipped, head[:HEAD]))
+        found: list[str | None] = []
+        if types == ["dat"] and name.lower().endswith(".lzma"):
+            found.append("lzma")  # its header has nothing to be known by, libmagic knows the usual ones
         if not _TEXTS.isdisjoint(types) or (not _DISGUISABLE.isdisjoint(types) and b"\0" not in head[:LOOKED_AT:2]):
             found.append(script_type(head, name, declared_type, is_html="html" in types))
         if is_mail(head, name, declared_type):

@@ -15,6 +15,7 @@ from mailcordon.unpack.decoding.cms_decoder import CmsDecoder
 from mailcordon.unpack.decoding.decoder import Decoded, Decoder
 from mailcordon.unpack.decoding.mail_decoder import MailDecoder
 from mailcordon.unpack.decoding.ole_decoder import OleDecoder
+from mailcordon.unpack.decoding.onenote import OneNoteDecoder
 from mailcordon.unpack.decoding.program_filter import ProgramFilter, ProgramToFile
 from mailcordon.unpack.decoding.rtf_decoder import RtfDecoder
 from mailcordon.unpack.decoding.seven_zip import SevenZipDecoder
@@ -100,6 +101,7 @@ def all_decoders() -> Sequence[Decoder]:
         SevenZipDecoder(frozenset({"msi"})),
         OleDecoder(),
         RtfDecoder(),
+        OneNoteDecoder(),
         AttachedArchiveDecoder(frozenset({"exe"}), _SELF_EXTRACTING),
         SevenZipDecoder(frozenset(_BY_SEVEN_ZIP)),
         SevenZipDecoder(frozenset({"exe"}), attached=True),

@@ -8,6 +8,7 @@ from mailcordon.unpack.decoding.archive_decoder import NAME, find_libarchive, re
 from mailcordon.unpack.decoding.decoder import Decoded
 from mailcordon.unpack.decoding.sink import Sink
 from mailcordon.unpack.decoding.zip_structure import read_zip_structure
+from mailcordon.unpack.decoding.zip_types import HEAD, zip_types
 
 _BY_DIRECTORY = ("zip_seekable",)
 _BY_LOCAL_HEADERS = ("zip_streamable",)
@@ -46,10 +47,17 @@ class ZipDecoder:
                 sink.note(unheard)
         if failure is not None:
             raise failure
-        # Documents are worth scanning as a whole, and so is what stands in front of a zip file.
-        return Decoded.DONE if ways else Decoded.NOT_APPLICABLE
+        if not ways:
+            return Decoded.NOT_APPLICABLE
+        # Documents are worth scanning as a whole, and so is what stands before or between the members.
+        plain = structure is not None and structure.unambiguous and not zip_types(structure, _head(file))
+        return Decoded.DONE if plain else Decoded.KEEP
 
 
 def _begins_with_header(file: Path) -> bool:
+    return _head(file)[:4] in {b"PK\x03\x04", b"PK\x07\x08", b"PK00"}
+
+
+def _head(file: Path) -> bytes:
     with open(file, "rb") as stream:
-        return stream.read(4) in {b"PK\x03\x04", b"PK\x07\x08", b"PK00"}
+        return stream.read(HEAD)

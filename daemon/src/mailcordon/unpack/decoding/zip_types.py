@@ -5,6 +5,9 @@ from mailcordon.unpack.decoding.zip_structure import ZipStructure
 MACRO = "macro"
 """Short type of documents that carry a program (VBA)."""
 
+HEAD = 256
+"""Octets at the beginning in which an OpenDocument has its type in clear."""
+
 _PLAIN_AND_MACRO = {"word/": ("docx", "docm"), "xl/": ("xlsx", "xlsm"), "ppt/": ("pptx", "pptm")}
 _BY_MIMETYPE = {
     b"application/vnd.oasis.opendocument.text": "odt",
