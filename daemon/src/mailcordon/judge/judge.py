@@ -1,6 +1,7 @@
 """The judgement: contents categories, what blocks, and what becomes of the mail (contracts B5)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mailcordon.config.by_category import value_at
 from mailcordon.config.lookup_key import key_of
@@ -20,7 +21,14 @@ from mailcordon.mail.verdict import Verdict
 
 _FOR_GOOD = frozenset({Destiny.REJECT, Destiny.BOUNCE})
 
-_Case = tuple[Policy, tuple[Finding, ...]]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Case:
+    """What the judgement for a recipient depends on."""
+
+    policy: Policy
+    found: tuple[Finding, ...]
+    """The findings that concern him by his address."""
 
 
 def judge(mail: Mail, findings: Findings, policies: Sequence[Policy], settings: Settings) -> tuple[Verdict, ...]:
@@ -44,19 +52,24 @@ def judge(mail: Mail, findings: Findings, policies: Sequence[Policy], settings: 
 
 
 def _cases(mail: Mail, findings: Findings, policies: Sequence[Policy]) -> list[_Case]:
-    """The policy of each recipient, and the findings that concern him."""
+    """The case of each recipient; recipients of one policy whom the same findings concern have the same object."""
     found = findings.found
-    if all(finding.recipients is None for finding in found):
-        return [(policy, found) for policy in policies]
-    return [
-        (policy, tuple(finding for finding in found if finding.concerns(recipient.address)))
-        for recipient, policy in zip(mail.envelope.recipients, policies, strict=True)
-    ]
+    differ = any(finding.recipients is not None for finding in found)
+    known: dict[tuple[Policy, tuple[int, ...]], _Case] = {}
+    cases = []
+    for recipient, policy in zip(mail.envelope.recipients, policies, strict=True):
+        # Numbers, as there may be hundreds of recipients, and findings take their time to be compared.
+        own = tuple(i for i, finding in enumerate(found) if finding.concerns(recipient.address)) if differ else ()
+        case = known.get((policy, own))
+        if case is None:
+            case = known[policy, own] = _Case(policy, tuple(found[i] for i in own) if differ else found)
+        cases.append(case)
+    return cases
 
 
 def _rule(mail: Mail, findings: Findings, case: _Case, settings: Settings) -> Ruling:
-    policy, concerning = case
-    found = tuple(finding for finding in concerning if _counts(finding, policy))
+    policy = case.policy
+    found = tuple(finding for finding in case.found if _counts(finding, policy))
     score = _score(findings, policy)
     categories = {finding.category for finding in found}
     if not policy.bypass_spam_checks:
