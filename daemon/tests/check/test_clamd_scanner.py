@@ -68,6 +68,18 @@ async def test_many_items_on_one_connection(client: ClamdClient, tmp_path: Path)
     await client.close()
 
 
+async def test_clamd_needs_no_access_to_the_files(client: ClamdClient, tmp_path: Path) -> None:
+    """Features 1.11, 7.09: descriptors and octets are handed over, so that no group must be shared; this file has no
+    name any more by which clamd could open it."""
+    path = tmp_path / "p001"
+    path.write_bytes(eicar())
+    with path.open("rb") as stream:
+        path.unlink()
+        findings = await client.scan([File(Path(f"/proc/self/fd/{stream.fileno()}"))])
+    assert [finding.name for finding in findings] == [SIGNATURE]
+    await client.close()
+
+
 async def test_equal_findings_are_told_once(client: ClamdClient, tmp_path: Path) -> None:
     items = files(tmp_path, 30, set(range(5, 30)))
     (finding,) = await client.scan(items)
