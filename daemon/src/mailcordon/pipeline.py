@@ -64,6 +64,8 @@ class Inspection:
     """The message as plugins see it; None without plugins."""
     place: "Reservation | None" = None
     """The message's place in the data base; None without one."""
+    decoders: tuple[str, ...] = ()
+    """Names of the decoders that opened something, one for each time (B17.05)."""
 
 
 class Pipeline:
@@ -143,7 +145,9 @@ class Pipeline:
             mail.lap("sql")
         verdicts = judge(mail, findings, policies, settings)
         mail.lap("judge")
-        return Inspection(mail, settings, structure.root, findings, policies, verdicts, hooked, place)
+        return Inspection(
+            mail, settings, structure.root, findings, policies, verdicts, hooked, place, unpacked.decoders
+        )
 
     async def process(self, mail: Mail) -> tuple[Inspection, Outcome]:
         """The whole way. A 2xx in the outcome means that the mail is safe elsewhere (design rule 1)."""
@@ -191,6 +195,13 @@ class Pipeline:
         (features 7.01, 7.02)."""
         await self._unpacker.discover()
         return await self._checks.ready()
+
+    def counters(self) -> dict[str, float]:
+        """What the rooms have counted themselves, by the names of B17.03 and B17.05."""
+        counted: dict[str, float] = {**self._actor.counters.by_name()}
+        if self._store:
+            counted["GenMailIdRetries"] = self._store.counters.gen_mail_id_retries
+        return counted
 
     async def close(self) -> None:
         """End the decoder processes and give up the connections to scanners and next hops."""

@@ -8,6 +8,7 @@ from acting import IMPATIENT, PATIENT, cache, outgoing, soon, until
 
 from mailcordon.act import connection_cache
 from mailcordon.act.connection_cache import ConnectionCache
+from mailcordon.act.counters import Purpose
 from mailcordon.act.courier import Courier
 from mailcordon.mail.message import Mail
 from next_hop import DROP, SILENCE, Hop, running
@@ -22,7 +23,7 @@ async def hop() -> AsyncIterator[Hop]:
 
 
 async def deliver(kept: ConnectionCache, hop: Hop, mail: Mail) -> str:
-    (handover,) = await Courier(kept).send(mail, outgoing(), hop.route, soon(), word="FWD")
+    (handover,) = await Courier(kept).send(mail, outgoing(), hop.route, soon(), purpose=Purpose.RELAY)
     return str(handover.reply)
 
 
@@ -30,7 +31,7 @@ def counted(kept: ConnectionCache) -> dict[str, int]:
     return {
         name.removeprefix("OutConn"): count
         for name, count in kept.counters.by_name().items()
-        if count and name != "OutMsgs"
+        if count and name.startswith("OutConn")
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from acting import IMPATIENT, PATIENT, cache, outgoing, soon
 
+from mailcordon.act.counters import Purpose
 from mailcordon.act.courier import Courier, Handover, Route
 from mailcordon.act.timeouts import Timeouts
 from mailcordon.config.next_hop import DeliveryMethod, NextHop
@@ -20,7 +21,7 @@ async def send(mail: Mail, *hops: Hop | NextHop, timeouts: Timeouts = PATIENT) -
     route = Route(DeliveryMethod(tuple(hop.hop if isinstance(hop, Hop) else hop for hop in hops)))
     mails = outgoing(b"x\r\n", "a@example.test", "b@example.test")
     async with cache(timeouts=timeouts) as kept:
-        return await Courier(kept).send(mail, mails, route, soon(), word="FWD")
+        return await Courier(kept).send(mail, mails, route, soon(), purpose=Purpose.RELAY)
 
 
 async def test_the_first_one_serves(make_mail: MakeMail) -> None:

@@ -8,6 +8,7 @@ import pytest
 from acting import cache, outgoing, soon
 
 from certificates import Certificate, make_certificate
+from mailcordon.act.counters import Purpose
 from mailcordon.act.courier import Courier, Route
 from mailcordon.act.tls import Security, TlsContexts
 from mailcordon.config.next_hop import DeliveryMethod, NextHop
@@ -35,7 +36,7 @@ async def send(
     route = Route(DeliveryMethod((NextHop("smtp", host, hop.port),)), security)
     async with cache(contexts=TlsContexts(ca_file)) as kept:
         for _ in range(times):
-            (handover,) = await Courier(kept).send(mail, outgoing(), route, soon(), word="FWD")
+            (handover,) = await Courier(kept).send(mail, outgoing(), route, soon(), purpose=Purpose.RELAY)
     return str(handover.reply)
 
 
@@ -138,7 +139,7 @@ async def test_open_session_is_not_used_for_mail_to_be_encrypted(make_mail: Make
     async with running(tls=context) as hop, cache() as kept:
         for level in ("none", "encrypt", "none"):
             route = Route(DeliveryMethod((hop.hop,)), Security(level))
-            await Courier(kept).send(make_mail(b"x"), outgoing(), route, soon(), word="FWD")
+            await Courier(kept).send(make_mail(b"x"), outgoing(), route, soon(), purpose=Purpose.RELAY)
     assert hop.connections == 2
     assert len(hop.taken) == 3
     assert kept.counters.reuse_recent == 1

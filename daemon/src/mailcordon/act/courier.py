@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mailcordon.act import replies
 from mailcordon.act.connection_cache import ConnectionCache
+from mailcordon.act.counters import Purpose
 from mailcordon.act.hop_reply import HopReply
 from mailcordon.act.hop_stream import HopBrokenError, HopError, HopUnreachableError
 from mailcordon.act.outgoing import Outgoing
@@ -64,14 +65,13 @@ class Courier:
         self._cache = cache
 
     async def send(
-        self, mail: Mail, outgoing: Outgoing, route: Route, deadline: Deadline, *, word: str
+        self, mail: Mail, outgoing: Outgoing, route: Route, deadline: Deadline, *, purpose: Purpose
     ) -> Sequence[Handover]:
-        """One transaction. `word` is FWD for the client's mail, SEND for our own (B8.08).
+        """One transaction.
 
         The next hop of the route is asked when the one before did not get as far as the message (B7.01). Failures are
         told as temporary replies; only what a hop refuses for good is a permanent one.
         """
-        self._cache.counters.messages += 1
         handovers: list[Handover] = []
         others = len(route.method.hops)
         for hop in route.method.hops:
@@ -89,7 +89,9 @@ class Courier:
                     log.warning("(%s) MTA(%s): %s; trying the next one", mail.log_id, place or hop, error)
                 reply = replies.failed(place or hop, error, mail.log_id)
                 handovers = [Handover(reply, hop=place)] * len(outgoing.envelope.recipients)
-        _log(mail, outgoing, handovers, word)
+        protocol = next((handover.hop.protocol for handover in handovers if handover.hop), "smtp")
+        self._cache.counters.sent(purpose, protocol, outgoing.message.size, [handover.reply for handover in handovers])
+        _log(mail, outgoing, handovers, purpose.word)
         return handovers
 
     async def _converse(

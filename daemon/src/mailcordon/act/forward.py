@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mailcordon.act import replies
+from mailcordon.act.counters import Purpose
 from mailcordon.act.courier import Courier, Handover, Route
 from mailcordon.act.edit import EditedMessage, edit
 from mailcordon.act.outgoing import Outgoing, with_dsn
@@ -54,7 +55,7 @@ class Forwarder:
                 mail.session.client,
                 international,
             )
-            handovers = await self._courier.send(mail, outgoing, route, deadline, word="FWD")
+            handovers = await self._courier.send(mail, outgoing, route, deadline, purpose=Purpose.RELAY)
             # What becomes of the blind copy is in the log; it holds up nobody's mail.
             result.update(zip(numbers, handovers, strict=not extra))
             extra = ()

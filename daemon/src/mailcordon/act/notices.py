@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailcordon.act.counters import OutgoingCounters
+from mailcordon.act.counters import OutgoingCounters, Purpose
 from mailcordon.act.courier import Courier, Route
 from mailcordon.act.edit import EditedMessage
 from mailcordon.act.fate import Fate
@@ -172,7 +172,7 @@ class Notices:
         self._counters.notices += 1
         try:
             handovers = await self._courier.send(
-                mail, Outgoing(envelope, message), Route.notify(settings), deadline, word="SEND"
+                mail, Outgoing(envelope, message), Route.notify(settings), deadline, purpose=Purpose.NOTICE
             )
         except Exception as error:  # noqa: BLE001 - nobody else would hear of it
             failures = [str(error) or type(error).__name__]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mailcordon.act import replies
+from mailcordon.act.counters import Purpose
 from mailcordon.act.courier import Courier, Handover, Route
 from mailcordon.act.dsn import compose, is_international
 from mailcordon.act.dsn_rules import Case, Result, why_not
@@ -149,7 +150,7 @@ class Notifier:
             smtputf8=is_international(mail, statuses),
         )
         handovers = await self._courier.send(
-            mail, Outgoing(envelope, message), Route.notify(settings), deadline, word="SEND"
+            mail, Outgoing(envelope, message), Route.notify(settings), deadline, purpose=Purpose.DSN
         )
         return handovers[0]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ParamSpec, TypeVar
 
+from mailcordon.act.counters import Purpose
 from mailcordon.act.courier import Courier, Route
 from mailcordon.act.edit import EditedMessage, with_fields
 from mailcordon.act.outgoing import Outgoing
@@ -98,7 +99,7 @@ class Quarantine:
             smtputf8=mail.envelope.smtputf8,
         )
         (handover,) = await self._courier.send(
-            mail, Outgoing(envelope, copy), Route.notify(settings), deadline, word="SEND"
+            mail, Outgoing(envelope, copy), Route.notify(settings), deadline, purpose=Purpose.QUARANTINE
         )
         if not handover.reply.ok:
             raise QuarantineError(f"cannot send quarantine copy to {target}: {handover.reply}")

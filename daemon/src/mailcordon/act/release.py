@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from mailcordon.act import release_message
+from mailcordon.act.counters import Purpose
 from mailcordon.act.courier import Courier, Handover, Route
 from mailcordon.act.edit import EditedMessage
 from mailcordon.act.outgoing import Outgoing
@@ -181,7 +182,7 @@ class Releaser:
             Outgoing(envelope, message),
             _route(request.kind, settings),
             Deadline.of(mail, settings.child_timeout, self._timeouts),
-            word="SEND",
+            purpose=Purpose.REPORT if request.kind is RequestKind.REPORT else Purpose.QUARANTINE,
         )
         return [handover.reply for handover in handovers[: len(recipients)]]
 

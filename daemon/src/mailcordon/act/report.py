@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from mailcordon.act.arf import compose
+from mailcordon.act.counters import Purpose
 from mailcordon.act.courier import Courier, Route
 from mailcordon.act.mime_parts import FULL_MESSAGE_LIMIT
 from mailcordon.act.notice_context import about, for_report
@@ -59,6 +60,6 @@ class Reporter:
             body_type=None if message.is_ascii() else "8BITMIME",
         )
         (handover,) = await self._courier.send(
-            mail, Outgoing(envelope, message), Route.notify(settings), deadline, word="SEND"
+            mail, Outgoing(envelope, message), Route.notify(settings), deadline, purpose=Purpose.REPORT
         )
         return handover.reply

@@ -9,6 +9,8 @@ from mailcordon.cli.password import password
 from mailcordon.cli.release import command_for
 from mailcordon.cli.scan import scan
 from mailcordon.cli.serve import serve
+from mailcordon.cli.stats import stats
+from mailcordon.cli.workers import workers
 from mailcordon.mail.release import RequestKind
 
 
@@ -25,3 +27,5 @@ main.add_command(password)
 main.add_command(db)
 for kind in RequestKind:
     main.add_command(command_for(kind))
+main.add_command(stats)
+main.add_command(workers)

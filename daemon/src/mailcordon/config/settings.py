@@ -16,7 +16,7 @@ from mailcordon.config.schema_types import schema_of_one_or_list
 from mailcordon.config.sql_clause import SqlClauses
 from mailcordon.config.sql_source import SqlSources
 from mailcordon.config.type_mappings import ShortType, TypeMapping
-from mailcordon.config.types import BannedNames, RuleName, SpamScanner
+from mailcordon.config.types import BannedNames, MetricsAddress, RuleName, SpamScanner
 
 HeaderTest = Literal["mime", "8bit", "control", "empty", "long", "syntax", "missing", "multiple"]
 JSON_TO_SYSLOG = "syslog"
@@ -66,6 +66,8 @@ class Settings(MessageSettings):
     """Clients that one worker serves at a time; the one that has been idle for longest makes room for a new one."""
     max_requests: Count
     """Messages after which a worker is replaced by a new one; 0 means never (B18.06)."""
+    metrics_listen: MetricsAddress
+    """Where Prometheus may ask for the counters: a unix socket's path, or HOST:PORT; empty: nowhere (features 18.11)."""
     worker_silence_limit: Annotated[int, Field(ge=3)]
     """Seconds without a sign of life after which a worker counts as hung and is replaced."""
     max_decoders: Annotated[int, Field(ge=1)]

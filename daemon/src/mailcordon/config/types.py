@@ -13,6 +13,7 @@ from pydantic import (
     PlainSerializer,
     SecretStr,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import core_schema
@@ -220,6 +221,18 @@ def _socket_address(raw: object) -> Any:
 
 
 ScannerSocket = Annotated[SocketAddress, BeforeValidator(_socket_address), PlainSerializer(str), SCHEMA_OF_SOCKET]
+
+
+def _metrics_address(raw: object) -> str:
+    text = _text(raw)
+    if text:
+        _socket_address(text)
+    return text
+
+
+MetricsAddress = Annotated[
+    str, BeforeValidator(_metrics_address), WithJsonSchema({"type": "string", "pattern": r"^(|/.*|.*:[0-9]{1,5})$"})
+]
 
 
 def _one_or_several(raw: object) -> object:

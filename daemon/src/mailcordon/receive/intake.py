@@ -15,6 +15,7 @@ from mailcordon.mail.header import HeaderSection
 from mailcordon.mail.ids import LogIds, new_mail_id
 from mailcordon.mail.message import Mail
 from mailcordon.mail.reply import Reply
+from mailcordon.mail.timing import Timing
 from mailcordon.mail.verdict import Outcome
 from mailcordon.receive.authentication import Authenticator
 from mailcordon.receive.claimed_address import claimed_address
@@ -38,12 +39,16 @@ class Intake:
         self.authenticator = Authenticator()
         self._handler = handler
         self._log_ids = log_ids
+        self.in_progress: dict[str, Timing] = {}
+        """The messages being received or handled, by log id."""
 
     def new_reception(self, settings: Settings) -> Reception:
         """Begin to receive a message under these settings; it has its log id from now on."""
         spool = Spool(settings.TEMPBASE, settings.spool_memory_limit)
+        log_id = self._log_ids.new()
+        self.in_progress[log_id] = Timing()
         return Reception(
-            self._log_ids.new(),
+            log_id,
             spool,
             settings.size_limit_for_all,
             bare_newlines=settings.smtpd_forbid_bare_newline,
@@ -61,6 +66,7 @@ class Intake:
 
     async def discard(self, reception: Reception) -> None:
         """Drop what is stored of a message."""
+        self.in_progress.pop(reception.log_id, None)
         if reception.in_file:
             await asyncio.to_thread(reception.discard)
         else:
@@ -99,6 +105,7 @@ class Intake:
         self, log_id: str, content: Content, envelope: Envelope, session: Session, *, client_delivers: bool
     ) -> Outcome | Reply:
         """Hand on a message that did not come by SMTP; a temporary reply says why that failed. Closes `content`."""
+        self.in_progress[log_id] = Timing()
         try:
             header = await asyncio.to_thread(_header_of, content)
             return await self._taken(log_id, content, header, envelope, session, client_delivers=client_delivers)
@@ -107,6 +114,8 @@ class Intake:
         except Exception as error:
             log.exception("(%s) unexpected error", log_id)
             return processing_failed(log_id, f"internal error FAILED: {type(error).__name__}")
+        finally:
+            self.in_progress.pop(log_id, None)
 
     def new_log_id(self) -> str:
         """For a message that is about to come by another way than a reception."""
@@ -134,7 +143,9 @@ class Intake:
                 header=header,
                 content=content,
                 client_delivers=client_delivers,
+                timing=self.in_progress.get(log_id),
             )
+            mail.lap("receive")
             return await self._handle(mail)
         finally:
             content.close()

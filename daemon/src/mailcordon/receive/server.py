@@ -3,13 +3,14 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Protocol
 
 from mailcordon.config.policy_banks import PolicyBanks
 from mailcordon.log_levels import NOTICE
 from mailcordon.mail.ids import LogIds
+from mailcordon.mail.timing import Timing
 from mailcordon.receive.ampdp_connection import PolicyConnection
 from mailcordon.receive.ampdp_desk import PolicyDesk, ReleaseHandler
 from mailcordon.receive.intake import Handler, Intake
@@ -62,6 +63,11 @@ class MailServer:
     def messages_in_flight(self) -> int:
         """Messages being received or handled."""
         return self._intake.slots.in_use
+
+    @property
+    def in_progress(self) -> Mapping[str, Timing]:
+        """The messages being received or handled, by log id."""
+        return self._intake.in_progress
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Take connections from `sockets`, which listen already and may be shared with other processes."""

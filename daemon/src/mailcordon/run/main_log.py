@@ -28,7 +28,7 @@ def log_message(inspection: Inspection, outcome: Outcome, *, milliseconds: int) 
             log.log(NOTICE, "%s", entry)
         if inspection.settings.log_json and outcome.recipients:
             log_json(Facts(inspection, outcome, outcome.recipients, milliseconds))
-        if mail.timing is not None:
+        if mail.timing is not None and log.isEnabledFor(DETAIL):
             log.log(DETAIL, "(%s) %s", mail.log_id, mail.timing.report())
     except Exception:
         log.exception("(%s) cannot write the log entry", mail.log_id)

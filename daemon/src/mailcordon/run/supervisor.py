@@ -14,7 +14,9 @@ from mailcordon.config.load import Configuration
 from mailcordon.config.settings import Settings
 from mailcordon.errors import ConfigError, MailcordonError, StartupError
 from mailcordon.log_levels import NOTICE
+from mailcordon.run.counter_directory import CounterDirectory
 from mailcordon.run.listeners import Listeners
+from mailcordon.run.metrics_server import MetricsServer
 from mailcordon.run.service_manager import ServiceManager
 from mailcordon.run.worker_process import WorkerProcess
 from mailcordon.run.workers import Workers, number_of_workers
@@ -49,7 +51,9 @@ class Supervisor:
         self._listeners = Listeners()
         self._service_manager = ServiceManager(os.environ)
         self._selector = selectors.DefaultSelector()
-        self._workers = Workers(self._selector, self._become_child, to_terminal=to_terminal)
+        self._counters = CounterDirectory()
+        self._metrics = MetricsServer(self._selector, self._metrics_text)
+        self._workers = Workers(self._selector, self._become_child, self._counters, to_terminal=to_terminal)
         self._pending: list[signal.Signals] = []
         self._reload_wanted = False
         self._reload_waits = False
@@ -61,6 +65,8 @@ class Supervisor:
         with self._signals():
             try:
                 self._listeners.open(self._settings)
+                self._counters.open(self._settings)
+                self._metrics.open(self._settings)
                 self._bring_up(self._settings)
                 log.log(NOTICE, "listening on %s, %d workers", self._listeners, number_of_workers(self._settings))
                 self._say_ready()
@@ -105,6 +111,7 @@ class Supervisor:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         for number in (signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
+        self._metrics.abandon()
         self._selector.close()
 
     # The loop
@@ -121,7 +128,12 @@ class Supervisor:
             self._pat_watchdog()
 
     def _next_wakeup(self) -> float:
-        waits = [_LOOK_AROUND, self._service_manager.watchdog_interval, self._workers.next_restart()]
+        waits = [
+            _LOOK_AROUND,
+            self._service_manager.watchdog_interval,
+            self._workers.next_restart(),
+            self._metrics.next_timeout,
+        ]
         return min(wait for wait in waits if wait is not None)
 
     def _wait(self, seconds: float) -> None:
@@ -129,10 +141,13 @@ class Supervisor:
         for key, _ in self._selector.select(seconds):
             if isinstance(key.data, WorkerProcess):
                 key.data.read_signs_of_life()
+            elif key.data is not None:
+                key.data()
             else:
                 with contextlib.suppress(BlockingIOError):
                     os.read(key.fd, _WAKEUP_READ_SIZE)
         self._workers.reap()
+        self._metrics.end_slow()
 
     def _pat_watchdog(self) -> None:
         """No sign of life without workers that answer: then the service manager starts everything anew."""
@@ -178,6 +193,7 @@ class Supervisor:
             fresh = self._load().settings
             self._listeners.open(fresh)
             self._bring_up(fresh)
+            self._open_metrics(fresh)
         except MailcordonError as error:
             self._listeners.close_others(self._settings)
             for problem in error.problems if isinstance(error, ConfigError) else (str(error),):
@@ -188,10 +204,25 @@ class Supervisor:
             log.log(NOTICE, "configuration reloaded, %d new workers", number_of_workers(fresh))
         self._say_ready()
 
+    def _open_metrics(self, settings: Settings) -> None:
+        """The mail matters more: with new workers at work, a place that cannot be had is said in the log."""
+        try:
+            self._metrics.open(settings)
+        except StartupError as error:
+            log.error("metrics stay where they were: %s", error)  # noqa: TRY400
+
+    def _metrics_text(self) -> bytes | None:
+        # Not at the top: without the setting nobody pays for the library.
+        from mailcordon.run.metrics import metrics_text
+
+        view = self._counters.view()
+        return None if view is None else metrics_text(view)
+
     def _stop(self) -> None:
         self._service_manager.notify(STOPPING=1)
         log.log(NOTICE, "stopping")
         self._listeners.close()
+        self._metrics.close()
         self._workers.stop_all()
         deadline = time.monotonic() + STOP_TIMEOUT
         while self._workers and time.monotonic() < deadline:

@@ -8,7 +8,6 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +17,23 @@ from mailcordon.act.quarantine_file import remove_leftovers
 from mailcordon.config.policy_banks import PolicyBanks
 from mailcordon.config.settings import Settings
 from mailcordon.config.watched import watch, watched_files
-from mailcordon.log_levels import DETAIL, NOTICE
+from mailcordon.log_levels import NOTICE
 from mailcordon.mail.ids import LogIds
 from mailcordon.mail.message import Mail
-from mailcordon.mail.timing import Timing
 from mailcordon.mail.verdict import Outcome
 from mailcordon.pipeline import Pipeline
 from mailcordon.receive.server import MailServer
+from mailcordon.run.counter_file import CounterFile
 from mailcordon.run.databases import WorkerDatabases
 from mailcordon.run.main_log import log_message
+from mailcordon.run.tally import Tally
 
 log = logging.getLogger(__name__)
 
 HEARTBEATS = 12
 """Signs of life within `worker_silence_limit`."""
+SHOW_INTERVAL = 0.5
+"""Seconds. What was counted in so short a time is lost when the process ends by a crash."""
 YOUNG_OBJECTS = 10_000
 """New objects that wake the garbage collector up: a message has hundreds, of which next to none need it."""
 ALIVE = b"."
@@ -41,23 +43,32 @@ WORN_OUT = b"r"
 """Says that the worker has handled `max_requests` messages and wants to be replaced."""
 
 
-def run(settings: Settings, sockets: Sequence[socket.socket], supervisor: socket.socket, *, is_first: bool) -> None:
+def run(
+    settings: Settings,
+    sockets: Sequence[socket.socket],
+    supervisor: socket.socket,
+    counters: CounterFile,
+    *,
+    is_first: bool,
+) -> None:
     """Serve until SIGTERM, then finish what was begun and return.
 
     `supervisor` takes signs of life; the first one says that the worker takes mail. When the supervisor is gone this
-    counts as SIGTERM: nobody could stop or replace the worker any more. The first worker of a configuration logs
-    which scanners answer.
+    counts as SIGTERM: nobody could stop or replace the worker any more. `counters` is where others see what it does.
+    The first worker of a configuration logs which scanners answer.
     """
     gc.set_threshold(YOUNG_OBJECTS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(Worker(settings, supervisor).serve(sockets, is_first=is_first))
+        runner.run(Worker(settings, supervisor, counters).serve(sockets, is_first=is_first))
 
 
 class Worker:
     """Connects the server with the pipeline and has the log told of each message."""
 
-    def __init__(self, settings: Settings, supervisor: socket.socket) -> None:
+    def __init__(self, settings: Settings, supervisor: socket.socket, counters: CounterFile) -> None:
         banks = PolicyBanks(settings)
+        self._counters = counters
+        self._tally = Tally(counters)
         self._supervisor = supervisor
         self._heartbeat_interval = settings.worker_silence_limit / HEARTBEATS
         self._messages_left = settings.max_requests
@@ -77,6 +88,7 @@ class Worker:
         await self._server.start(sockets)
         tasks: list[asyncio.Task[Any]] = [
             asyncio.create_task(self._beat()),
+            asyncio.create_task(self._show()),
             asyncio.create_task(watch(self._files)),
         ]
         if is_first:
@@ -92,6 +104,7 @@ class Worker:
             await self._server.drain()
             await self._pipeline.close()
             await self._databases.close()
+            self._publish()
         finally:
             loop.remove_reader(self._supervisor)
             for task in tasks:
@@ -100,12 +113,14 @@ class Worker:
 
     async def _handle(self, mail: Mail) -> Outcome:
         started = time.monotonic()
-        if log.isEnabledFor(DETAIL):
-            mail = replace(mail, timing=Timing())
         try:
             inspection, outcome = await self._pipeline.process(mail)
+        except BaseException:
+            self._tally.failure(mail)
+            raise
         finally:
             self._count_message()
+        self._tally.message(inspection, outcome)
         milliseconds = round(1000 * (time.monotonic() - started))
         log_message(inspection, outcome, milliseconds=milliseconds)
         return outcome
@@ -115,6 +130,16 @@ class Worker:
             self._messages_left -= 1
             if not self._messages_left:
                 self._tell(WORN_OUT)
+
+    async def _show(self) -> None:
+        while True:
+            self._publish()
+            await asyncio.sleep(SHOW_INTERVAL)
+
+    def _publish(self) -> None:
+        """Let others see what was counted, and what is done at the moment."""
+        self._counters.counts.update(self._pipeline.counters())
+        self._counters.publish(self._server.in_progress)
 
     def _supervisor_gone(self, stop: asyncio.Event) -> None:
         """The supervisor says nothing, so its end is all that there is to read."""

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from mailcordon.config.settings import Settings
 from mailcordon.errors import MailcordonError, StartupError
 from mailcordon.run import worker
+from mailcordon.run.counter_directory import CounterDirectory
+from mailcordon.run.counting_log import CountingHandler
 from mailcordon.run.json_log import json_logging
 from mailcordon.run.log import make_handler, threshold
 from mailcordon.run.log_queue import logging_to
@@ -82,6 +84,7 @@ def start(
     to_terminal: bool,
     is_first: bool,
     in_child: Callable[[], None],
+    counters: CounterDirectory,
 ) -> WorkerProcess:
     """Fork a worker. `in_child` gives up what belongs to the supervisor alone.
 
@@ -113,7 +116,7 @@ def start(
         ours.close()
         in_child()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        status = _child(settings, sockets, theirs, to_terminal=to_terminal, is_first=is_first)
+        status = _child(settings, sockets, theirs, counters, to_terminal=to_terminal, is_first=is_first)
     finally:
         # Never back into the supervisor's code.
         os._exit(status)
@@ -123,15 +126,18 @@ def _child(
     settings: Settings,
     sockets: Sequence[socket.socket],
     supervisor: socket.socket,
+    counters: CounterDirectory,
     *,
     to_terminal: bool,
     is_first: bool,
 ) -> int:
     handler = make_handler(settings, to_terminal=to_terminal)
     with logging_to(handler, threshold(settings.log_level, to_terminal=to_terminal), queued=True):
+        file = counters.file_of_worker()
+        logging.getLogger().addHandler(CountingHandler(file))
         try:
             with json_logging(settings, to_terminal=to_terminal):
-                worker.run(settings, sockets, supervisor, is_first=is_first)
+                worker.run(settings, sockets, supervisor, file, is_first=is_first)
         except MailcordonError as error:
             log.critical("worker: %s", error)
             return EXIT_DEFECT

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from mailcordon.config.settings import Settings
 from mailcordon.errors import StartupError
 from mailcordon.run import worker_process
+from mailcordon.run.counter_directory import CounterDirectory
 from mailcordon.run.worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
@@ -31,8 +32,16 @@ class Workers:
     Their signs of life are events of `selector`, with the WorkerProcess as data.
     """
 
-    def __init__(self, selector: selectors.BaseSelector, in_child: Callable[[], None], *, to_terminal: bool) -> None:
+    def __init__(
+        self,
+        selector: selectors.BaseSelector,
+        in_child: Callable[[], None],
+        counters: CounterDirectory,
+        *,
+        to_terminal: bool,
+    ) -> None:
         self._selector = selector
+        self._counters = counters
         self._in_child = in_child
         self._to_terminal = to_terminal
         self._all: dict[int, WorkerProcess] = {}
@@ -115,6 +124,7 @@ class Workers:
 
     def reap(self) -> None:
         """Take note of the workers that have ended."""
+        self._counters.add_ended()
         for worker in list(self._all.values()):
             pid, status = os.waitpid(worker.pid, os.WNOHANG)
             if pid == 0:
@@ -123,6 +133,7 @@ class Workers:
             self._selector.unregister(worker.channel)
             worker.close()
             del self._all[pid]
+            self._counters.ended(pid)
             if worker.stopping_since is None:
                 log.error("worker %d ended: %s", pid, _describe(status))
                 self._delay_restart(worker)
@@ -169,6 +180,7 @@ class Workers:
             to_terminal=self._to_terminal,
             is_first=is_first,
             in_child=self._become_child,
+            counters=self._counters,
         )
         self._all[worker.pid] = worker
         self._selector.register(worker.channel, selectors.EVENT_READ, worker)
