@@ -61,6 +61,11 @@ CASES = [
     ("virus_scanners_failure_is_fatal = false\n", "virus_scanners_failure_is_fatal: mail passes without a scan", ""),
     ("spam_scanners_failure_is_fatal = false\n", "spam_scanners_failure_is_fatal: mail passes without a score", ""),
     ("bypass_virus_checks = false\nav_scanners = []\n", "av_scanners: there is none", "av_scanners = []\n"),
+    (
+        'metrics_listen = "192.0.2.1:9924"\n',
+        "metrics_listen: whoever reaches 192.0.2.1",
+        'metrics_listen = "[::1]:1"\n',
+    ),
     ("bypass_spam_checks = false\nspam_scanners = []\n", "spam_scanners: there is none", "spam_scanners = []\n"),
     ("av_scan_timeout = 500\n", "av_scan_timeout: is longer than child_timeout", "av_scan_timeout = 400\n"),
     ('inet_acl = ["0/0"]\n', "inet_acl: every host", 'inet_acl = ["192.0.2.0/24", "!0/0"]\n'),

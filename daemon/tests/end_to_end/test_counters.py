@@ -1,5 +1,5 @@
-"""Counters, what the workers do, and metrics, of the running daemon (contracts B17.01 to B17.05, B17.07 to B17.09; features 15.01 to
-15.05, 18.11)."""
+"""Counters, what the workers do, and metrics, of the running daemon (contracts B17.01 to B17.05, B17.07 to B17.09;
+features 15.01 to 15.05, 18.11)."""
 
 import json
 import os

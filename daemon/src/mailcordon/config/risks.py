@@ -2,6 +2,7 @@
 18.07, 18.08)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from ipaddress import ip_address
 
 from mailcordon.config.av_scanner import AvScanner, found_program
 from mailcordon.config.lookup import HashTable, Lookup
@@ -75,6 +76,16 @@ def _is_there(scanners: Iterable[AvScanner], settings: Settings) -> bool:
 def _doors(settings: Settings) -> Iterator[str]:
     if settings.unix_socketname and settings.unix_socket_mode & 0o002:
         yield "unix_socket_mode: every account of this host may send mail through the socket"
+    host = settings.metrics_listen.rpartition(":")[0].strip("[]")
+    if host and not settings.metrics_listen.startswith("/") and not _is_loopback(host):
+        yield f"metrics_listen: whoever reaches {host} sees how much mail comes, and the names of the viruses in it"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _interfaces(settings: Settings) -> Iterator[str]:

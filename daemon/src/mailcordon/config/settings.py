@@ -67,7 +67,7 @@ class Settings(MessageSettings):
     max_requests: Count
     """Messages after which a worker is replaced by a new one; 0 means never (B18.06)."""
     metrics_listen: MetricsAddress
-    """Where Prometheus may ask for the counters: a unix socket's path, or HOST:PORT; empty: nowhere (features 18.11)."""
+    """Where Prometheus asks for counters: a unix socket's path, or HOST:PORT; empty for nowhere (features 18.11)."""
     worker_silence_limit: Annotated[int, Field(ge=3)]
     """Seconds without a sign of life after which a worker counts as hung and is replaced."""
     max_decoders: Annotated[int, Field(ge=1)]
