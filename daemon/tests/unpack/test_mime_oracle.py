@@ -1,6 +1,8 @@
-"""On well-formed mail the splitter agrees with the standard library's parser, octet by octet."""
+"""On well-formed mail the splitter agrees with the standard library's parser, octet by octet (issue 6)."""
 
+import base64
 import email
+import quopri
 from collections.abc import Iterator
 from email.message import Message
 
@@ -11,12 +13,22 @@ from mailcordon.unpack import decoded, split
 
 LINES = st.lists(
     st.one_of(
-        st.text("abc- =:\t", max_size=20), st.sampled_from(["--", "--b", "--b1--", "", "Content-Type: x/y", "--1-1"])
+        st.text("abc- =:\t", max_size=20), st.sampled_from(["--", "--b", "--b1--", "", "Content-Type: x/y", "--1-x"])
     ),
     max_size=6,
 ).map("\r\n".join)
 NAMES = st.one_of(st.none(), st.text("abcäöü .;\"'()", min_size=1, max_size=12))
 TYPES = st.sampled_from(["text/plain", "text/html", "application/octet-stream", "IMAGE/png"])
+OCTETS = st.binary(max_size=120)
+BODIES: dict[str | None, st.SearchStrategy[bytes]] = {
+    None: LINES.map(str.encode),
+    "7bit": LINES.map(str.encode),
+    "8bit": OCTETS.map(lambda octets: octets.replace(b"\r", b"").replace(b"\n", b"\r\n")),
+    "Binary": OCTETS.map(lambda octets: octets.replace(b"\r", b"")),
+    "base64": OCTETS.map(base64.encodebytes).map(lambda text: text.replace(b"\n", b"\r\n")),
+    "Quoted-Printable": OCTETS.map(quopri.encodestring).map(lambda text: text.replace(b"\r", b"=0D")),
+}
+"""By transfer encoding; None: the field is left out. A bare CR is no part of well-formed mail."""
 
 
 @st.composite
@@ -24,20 +36,29 @@ def leaves(draw: st.DrawFn) -> bytes:
     message = Message()
     message["Content-Type"] = draw(TYPES)
     name = draw(NAMES)
+    encoding = draw(st.sampled_from(list(BODIES)))
+    if encoding is not None:
+        message["Content-Transfer-Encoding"] = encoding
     if name is not None:
         message.add_header("Content-Disposition", "attachment", filename=("utf-8", "", name))
     header = message.as_bytes().replace(b"\n", b"\r\n")
-    return header + draw(LINES).encode()
+    return header + draw(BODIES[encoding])
 
 
 def containers(children: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
     embedded = children.map(lambda child: b"Content-Type: message/rfc822\r\n\r\n" + child)
-    return st.one_of(embedded, st.lists(children, min_size=1, max_size=3).map(_multipart))
+    several = st.lists(children, min_size=1, max_size=3)
+    multiparts = st.builds(_multipart, several, st.sampled_from([b"mixed", b"alternative", b"signed", b"report"]))
+    # In a digest, what is not said to be something else is a message.
+    digests = st.lists(children.map(lambda child: b"\r\n" + child), min_size=1, max_size=3).map(
+        lambda messages: _multipart(messages, b"digest")
+    )
+    return st.one_of(embedded, multiparts, digests)
 
 
-def _multipart(children: list[bytes]) -> bytes:
+def _multipart(children: list[bytes], subtype: bytes) -> bytes:
     boundary = _unused_boundary(children)
-    head = b'Content-Type: multipart/mixed; boundary="' + boundary + b'"\r\n\r\npreamble\r\n'
+    head = b"Content-Type: multipart/" + subtype + b'; boundary="' + boundary + b'"\r\n\r\npreamble\r\n'
     body = b"".join(b"--" + boundary + b"\r\n" + child + b"\r\n" for child in children)
     return head + body + b"--" + boundary + b"--\r\nepilogue"
 
