@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import report
+from bench import report, splitter
 from bench.campaign import CONCURRENCIES, Campaign, Plan, Row
 from bench.filters import FILTERS, WORKS
 from bench.messages import KINDS
@@ -29,9 +29,10 @@ from bench.processes import BenchError
     "--recipients/--no-recipients", default=True, help="Measure messages to 200 recipients with 3 policies as well."
 )
 @click.option("--scaling/--no-scaling", default=True, help="Measure mailcordon with one worker as well.")
+@click.option("--splitter/--no-splitter", "mime", default=True, help="Measure the MIME splitter alone as well.")
 @click.option("--patient/--any-machine", default=True, help="Wait for an idle machine, and repeat disturbed runs.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all figures there.")
-def main(json_file: Path | None, **plan: object) -> None:
+def main(json_file: Path | None, *, mime: bool, **plan: object) -> None:
     """Measures mailcordon and amavisd-new on the same mails with the same scanners, and the limits of both.
 
     Needs root and an idle machine; takes about half an hour with all rows. Exit status 2 when it cannot measure.
@@ -41,6 +42,7 @@ def main(json_file: Path | None, **plan: object) -> None:
     if os.geteuid() != 0:
         raise click.ClickException("needs root: Postfix and amavisd-new change their accounts")
     rows: list[Row] = []
+    splitter_rows = splitter.measure() if mime else []
     with tempfile.TemporaryDirectory(prefix="mailcordon-bench.") as directory:
         Path(directory).chmod(0o755)
         campaign = Campaign(Plan(**plan), Path(directory), lambda text: progress.print(text, highlight=False))  # type: ignore[arg-type]
@@ -52,8 +54,9 @@ def main(json_file: Path | None, **plan: object) -> None:
         finally:
             if rows:
                 report.show(console, rows)
+                splitter.show(console, splitter_rows)
                 if json_file:
-                    json_file.write_text(report.as_json(rows) + "\n")
+                    json_file.write_text(report.as_json(rows, splitter_rows) + "\n")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def main(result: Path, page: Path) -> None:
 
 
 def render(result: dict[str, Any]) -> Iterator[str]:
-    """The lines of both tables, targets first."""
+    """The lines of all tables, targets first."""
     machine = result["machine"]
     yield f"{machine['cores']} cores, {machine['machine']}, Python {machine['python']}.\n"
     yield from _table(
@@ -43,6 +43,9 @@ def render(result: dict[str, Any]) -> Iterator[str]:
     )
     yield ""
     yield from _table(_HEADS, map(_cells, result["rows"]))
+    if splitter := result.get("splitter"):
+        yield ""
+        yield from _table(("parser of MIME", "mail KB", "ms", "peak MB"), map(_splitter_cells, splitter))
 
 
 def _cells(row: dict[str, Any]) -> Sequence[str]:
@@ -50,6 +53,10 @@ def _cells(row: dict[str, Any]) -> Sequence[str]:
     rate = f"{row['rate']:,.1f}" + ("?" if row["disturbed"] else "")
     times = (f"{row['p50_ms']:.1f}", f"{row['p95_ms']:.1f}", f"{row['subject_cpu_ms']:.2f}")
     return *names, rate, *times, f"{row['memory_mb']:.0f}"
+
+
+def _splitter_cells(row: dict[str, Any]) -> Sequence[str]:
+    return row["parser"], f"{row['size'] / 1024:,.0f}", f"{row['milliseconds']:.2f}", f"{row['peak_mb']:.2f}"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

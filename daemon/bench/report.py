@@ -11,6 +11,7 @@ from rich.table import Table
 
 from bench.campaign import ENCRYPTED, MANY_RECIPIENTS, MOST_CONNECTIONS, PIPELINING, Row, to
 from bench.filters import Amavisd, Mailcordon, MailcordonAlone
+from bench.splitter import SplitterRow
 
 OWN, PEER = Mailcordon.name, Amavisd.name
 
@@ -175,11 +176,19 @@ def _ratio(row: Row, rows: Rows) -> str:
     return f"{row.rate / peer.rate:.1f}x" if peer else ""
 
 
-def as_json(rows: Sequence[Row]) -> str:
+def as_json(rows: Sequence[Row], splitter: Sequence[SplitterRow] = ()) -> str:
     """Everything, for programs."""
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
     goals = [{**asdict(target), "reached": target.reached} for target in targets(rows)]
-    return json.dumps({"machine": machine, "rows": [asdict(row) for row in rows], "targets": goals}, indent=2)
+    return json.dumps(
+        {
+            "machine": machine,
+            "rows": [asdict(row) for row in rows],
+            "targets": goals,
+            "splitter": [asdict(row) for row in splitter],
+        },
+        indent=2,
+    )
 
 
 _NUMBERS = ("at a time", "mails/s", "ratio", "p50 ms", "p95 ms", "CPU ms", "scanners' CPU ms", "PSS MB")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bench import clients, page, report
+from bench import clients, page, report, splitter
 from bench.campaign import Row
 from bench.filters import FILTERS
 from bench.messages import KINDS, Mails
@@ -185,6 +185,10 @@ def test_one_row_is_measured_from_end_to_end(tmp_path: Path) -> None:
     # The clock of processes ticks too slowly for the shortest run alone.
     assert sum(entry["scanner_cpu_ms"] for entry in rows) > 0
     assert "mailcordon" in done.stdout
+    parsed = json.loads(figures.read_text())["splitter"]
+    assert [entry["parser"] for entry in parsed] == ["mailcordon", "stdlib email"] * 2
+    assert [entry["size"] for entry in parsed[::2]] == pytest.approx([66_000, 5_000_000], rel=0.1)
+    assert "stdlib email" in done.stdout
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="make bench needs root, too")
@@ -193,7 +197,7 @@ def test_encrypted_mail_is_measured_beside_the_plain_one(tmp_path: Path) -> None
     figures = tmp_path / "bench.json"
     command = [sys.executable, "-m", "bench", "--seconds=0.2", "--runs=1", "--work=relay", "--kind=64k"]
     command += ["--concurrency=4", "--filter=mailcordon", "--no-limits", "--no-loop", "--no-scaling", "--any-machine"]
-    command += ["--no-recipients", f"--json={figures}"]
+    command += ["--no-recipients", "--no-splitter", f"--json={figures}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     rows = {entry["client"]: entry for entry in json.loads(figures.read_text())["rows"]}
@@ -216,7 +220,8 @@ def test_figures_on_a_page(tmp_path: Path) -> None:
     """The documentation quotes the benchmark's own figures; what else stands on the page stays."""
     own, peer = row("mailcordon", "relay", rate=1500.0), row("amavisd-new", "relay", rate=100.0, disturbed=True)
     result, document = tmp_path / "bench.json", tmp_path / "page.md"
-    result.write_text(report.as_json([own, peer]))
+    parsed = splitter.SplitterRow("mailcordon", 65_536, milliseconds=1.5, peak_mb=0.25)
+    result.write_text(report.as_json([own, peer], [parsed]))
     document.write_text(f"# Speed\n\n{page.BEGIN}\nold\n{page.END}\n\nWhy.\n")
     for _ in range(2):
         assert CliRunner().invoke(page.main, [str(result), str(document)]).exit_code == 0
@@ -226,6 +231,7 @@ def test_figures_on_a_page(tmp_path: Path) -> None:
     assert "old" not in text
     assert "| relay only, 4k: throughput | >= 10 | 15 | reached |" in text
     assert "| amavisd-new | relay | 4k | lockstep | 4 | 100.0? | 10.0 | 20.0 | 1.00 | 50 |" in text
+    assert "| mailcordon | 64 | 1.50 | 0.25 |" in text
 
 
 def test_page_without_marks(tmp_path: Path) -> None:
