@@ -33,7 +33,8 @@ def test_start_is_logged(daemon: Daemon) -> None:
         "Found decoder for    .zip  at libarchive",
         "No decoder for       .uue  switched off",
         "decoder processes: no_new_privs, rlimits",
-        f"listening on [127.0.0.1]:{daemon.port}, 2 workers",
+        f"listening on [127.0.0.1]:{daemon.port}",
+        ", 2 workers",
     ]
     assert {fact: log.count(fact) for fact in facts} == dict.fromkeys(facts, 1)
     assert re.search(r"config files read: .*/01-debian\.toml, .*/20-test\.toml", log)
