@@ -18,8 +18,8 @@ Address = tuple[str, int]
 class Listeners:
     """Owns the listening sockets over reloads.
 
-    Sockets from the service manager are kept as they are, and take the place of the ports; unix sockets that it does not
-    give are the daemon's own all the same.
+    Sockets from the service manager are kept as they are, and take the place of the ports; unix sockets that it does
+    not give are the daemon's own all the same.
     """
 
     def __init__(self) -> None:
