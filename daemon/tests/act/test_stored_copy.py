@@ -4,7 +4,7 @@ import gzip
 import io
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
@@ -112,23 +112,23 @@ def mailbox(tmp_path: Path) -> Path:
 def test_mailbox(tmp_path: Path, mailbox: Path) -> None:
     """B10.05, B1.26: appended with `>From `, found by its id, and the same again; two with one id are refused."""
     other = LEADING.replace(MAIL_ID.encode(), b"otherotherid") + ORIGINAL
-    append(mailbox, [other], sender="x@y.example", now=NOW)
+    append(mailbox.parent, PurePosixPath("box"), [other], sender="x@y.example", now=NOW)
     octets = LEADING + ORIGINAL
-    append(mailbox, [octets[:100], octets[100:]], sender="", now=NOW)
-    append(mailbox, [other], sender="x y", now=NOW)
+    append(mailbox.parent, PurePosixPath("box"), [octets[:100], octets[100:]], sender="", now=NOW)
+    append(mailbox.parent, PurePosixPath("box"), [other], sender="x y", now=NOW)
     text = mailbox.read_bytes()
     assert text.startswith(b"From x@y.example  Sun Nov 22 12:00:00 2026\n")
     assert text.count(b"\n>From here on\n>>From there\n\n") == 3
     assert b"\r" not in text
     assert octets_of(read(tmp_path, CopyKind.MAILBOX, "box")) == octets
-    append(mailbox, [octets], sender="", now=NOW)
+    append(mailbox.parent, PurePosixPath("box"), [octets], sender="", now=NOW)
     with pytest.raises(ReleaseError, match=r"Multiple \(2 or more\)"):
         read(tmp_path, CopyKind.MAILBOX, "box")
 
 
 def test_mailbox_is_never_half_written(mailbox: Path, tmp_path: Path) -> None:
     """B10.09: when it fails, the file is as it was; what is no plain file is left alone."""
-    append(mailbox, [b"one\r\n"], sender="", now=NOW)
+    append(mailbox.parent, PurePosixPath("box"), [b"one\r\n"], sender="", now=NOW)
     before = mailbox.read_bytes()
 
     def broken() -> Iterator[bytes]:
@@ -136,12 +136,12 @@ def test_mailbox_is_never_half_written(mailbox: Path, tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(QuarantineError, match="No space left"):
-        append(mailbox, broken(), sender="", now=NOW)
+        append(mailbox.parent, PurePosixPath("box"), broken(), sender="", now=NOW)
     assert mailbox.read_bytes() == before
     link = tmp_path / "link"
     link.symlink_to(mailbox)
     with pytest.raises(QuarantineError):
-        append(link, [b"x\r\n"], sender="", now=NOW)
+        append(tmp_path, PurePosixPath("link"), [b"x\r\n"], sender="", now=NOW)
 
 
 lines = st.lists(st.sampled_from([b"From x\n", b">From y\n", b"\n", b"text\n", b">>From\n", b" From z\n"]), max_size=12)

@@ -328,6 +328,20 @@ def test_formats(daemon: Daemon, next_hop: NextHop, msg_format: str, language: s
         assert released["Resent-Sender"] == "<postmaster@gate.example.test>"
 
 
+def test_mailbox(daemon: Daemon, next_hop: NextHop) -> None:
+    """B1.26, B10.05: a copy out of a mailbox, by its mail_id."""
+    daemon.configure("45-mailbox", 'virus_quarantine_method = "local:virus.mbox"')
+    daemon.start()
+    for token in ("one", "two"):
+        daemon.send(text_mail(eicar(), token))
+    assert quarantined(daemon, 2) == ["virus.mbox"] * 2
+    ids = re.findall(r"X-Quarantine-ID: <(\S+)>", (daemon.home / "virusmails/virus.mbox").read_text())
+    assert len(ids) == 2
+    done = our_tool(daemon, "--mailbox", "virus.mbox", ids[1])
+    assert done.returncode == 0, done.stderr
+    assert the_message(next_hop)["Message-ID"] == "<two@sender.example>"
+
+
 def test_blind_copy(daemon: Daemon, next_hop: NextHop) -> None:
     """B1.36: who gets a copy of everything gets one of what is released, and nobody sees it."""
     daemon.configure("45-bcc", 'always_bcc = "archive@example.test"')

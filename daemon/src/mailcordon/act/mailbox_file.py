@@ -9,9 +9,10 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from mailcordon.act.quarantine_file import FILE_MODE, make_directories, sync_directory
 from mailcordon.errors import QuarantineError
 
 _QUOTED = re.compile(rb">+From ")
@@ -21,19 +22,24 @@ _LINE_LIMIT = 1024 * 1024
 """Octets; a longer line, which no mail may have, is parted."""
 
 
-def append(path: Path, chunks: Iterable[bytes], *, sender: str, now: datetime) -> None:
-    """Append a message to an existing file and make it durable. Blocks. Raises QuarantineError.
+def append(directory: Path, relative: PurePosixPath, chunks: Iterable[bytes], *, sender: str, now: datetime) -> None:
+    """Append a message to a file, which is made if need be, and make it durable. Blocks. Raises QuarantineError.
 
     Others who lock the file (flock and fcntl) wait meanwhile. When it fails, the file is as it was before.
     """
+    path = directory / relative
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+        make_directories(directory, path.parent)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(path, flags, FILE_MODE)
         with os.fdopen(descriptor, "r+b", buffering=0) as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise QuarantineError(f"{path} is not a regular file")
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             fcntl.lockf(descriptor, fcntl.LOCK_EX)
             before = os.fstat(descriptor).st_size
+            if not before:
+                sync_directory(path.parent)
             try:
                 for octets in _entry(chunks, sender, now):
                     _write(file, octets)

@@ -3,22 +3,35 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from typing import ParamSpec, TypeVar
 
 from mailcordon.act.counters import Purpose
 from mailcordon.act.courier import Courier, Route
 from mailcordon.act.edit import EditedMessage, with_fields
+from mailcordon.act.mailbox_file import append
 from mailcordon.act.outgoing import Outgoing
 from mailcordon.act.quarantine_fields import quarantine_fields
-from mailcordon.act.quarantine_file import relative_path, store
+from mailcordon.act.quarantine_file import batch, relative_path, store
+from mailcordon.act.quarantine_pipe import feed
 from mailcordon.act.received import received_field
 from mailcordon.act.timeouts import Deadline
+from mailcordon.act.tls import Security
+from mailcordon.config.next_hop import DeliveryMethod
 from mailcordon.config.partition_tag import partition_tag
 from mailcordon.config.policy import quarantine_method
+from mailcordon.config.quarantine_method import (
+    BSMTP_QUARANTINE,
+    LOCAL_QUARANTINE,
+    PIPE_QUARANTINE,
+    SQL_QUARANTINE,
+    hop_of,
+    names_one_mail,
+    pipe_arguments,
+)
 from mailcordon.config.settings import Settings
-from mailcordon.config.types import LOCAL_QUARANTINE, SQL_QUARANTINE
 from mailcordon.errors import QuarantineError
 from mailcordon.mail.category import Destiny
 from mailcordon.mail.envelope import Envelope, Recipient
@@ -55,7 +68,7 @@ class Quarantine:
         Mail that the client is told to bring again is not kept: each of its tries would leave another copy.
         """
         copies = []
-        for place, wish in _wishes(settings, verdicts).items():
+        for wish in _wishes(settings, verdicts):
             fields = quarantine_fields(
                 mail,
                 findings,
@@ -64,64 +77,111 @@ class Quarantine:
                 received=received_field(mail, settings),
             )
             copy = with_fields(mail, fields, HeaderEdits())
-            if "@" in place:
-                kept = await self._send(mail, settings, copy, place, deadline)
-            elif place == SQL_QUARANTINE:
-                kept = await self._into_sql(mail, copy, sql)
-            else:
-                kept = await self._store(mail, settings, copy, place)
+            kept = await self._keep(mail, settings, copy, wish, deadline, sql)
+            log.debug("(%s) %s quarantined: %s", mail.log_id, mail.mail_id, kept.location)
             copies.append(replace(kept, is_archive=wish.is_archive))
         return tuple(copies)
 
+    async def _keep(
+        self,
+        mail: Mail,
+        settings: Settings,
+        copy: EditedMessage,
+        wish: "_Wish",
+        deadline: Deadline,
+        sql: SqlCopies | None,
+    ) -> QuarantineCopy:
+        if wish.hop is not None:
+            return await self._send(mail, copy, wish, Route(wish.hop, Security.of(settings)), deadline)
+        if wish.by_mail:
+            return await self._send(mail, copy, wish, Route.notify(settings), deadline)
+        if wish.method == SQL_QUARANTINE:
+            return await self._into_sql(copy, sql)
+        if wish.method.startswith(PIPE_QUARANTINE):
+            return await self._into_program(mail, settings, copy, wish)
+        return await self._store(mail, settings, copy, wish.method)
+
     @staticmethod
     async def _store(mail: Mail, settings: Settings, copy: EditedMessage, method: str) -> QuarantineCopy:
+        if method.startswith(BSMTP_QUARANTINE):
+            location = await _in_thread(_write_batch, mail, settings, copy, method.removeprefix(BSMTP_QUARANTINE))
+            return QuarantineCopy(location, "B")
         template = method.removeprefix(LOCAL_QUARANTINE)
+        if not names_one_mail(template):
+            return QuarantineCopy(await _in_thread(_append, mail, settings, copy, template), "M")
         location = await _in_thread(_write, mail, settings, copy, template)
-        log.debug("(%s) %s quarantined in %s", mail.log_id, mail.mail_id, location)
         return QuarantineCopy(location, "Z" if location.endswith(".gz") else "F")
 
     @staticmethod
-    async def _into_sql(mail: Mail, copy: EditedMessage, sql: SqlCopies | None) -> QuarantineCopy:
+    async def _into_program(mail: Mail, settings: Settings, copy: EditedMessage, wish: "_Wish") -> QuarantineCopy:
+        arguments = pipe_arguments(wish.method)
+        await feed(
+            arguments,
+            copy.chunks(),
+            sender=mail.envelope.sender,
+            recipient=next(iter(wish.mailboxes)),
+            limit=settings.child_timeout,
+        )
+        return QuarantineCopy(arguments[0], " ")
+
+    @staticmethod
+    async def _into_sql(copy: EditedMessage, sql: SqlCopies | None) -> QuarantineCopy:
         if sql is None:
             raise QuarantineError(f"{SQL_QUARANTINE} there is no data base")
         location = await sql.keep(copy.chunks)
-        log.debug("(%s) %s quarantined in the data base as %s", mail.log_id, mail.mail_id, location)
         return QuarantineCopy(location, SQL_KIND)
 
     async def _send(
-        self, mail: Mail, settings: Settings, copy: EditedMessage, target: str, deadline: Deadline
+        self, mail: Mail, copy: EditedMessage, wish: "_Wish", route: Route, deadline: Deadline
     ) -> QuarantineCopy:
-        """Into a mailbox somewhere else (B10.02)."""
+        """Into mailboxes somewhere else (B10.02)."""
+        target = ",".join(wish.mailboxes)
         envelope = Envelope(
             sender=mail.envelope.sender,
-            recipients=(Recipient(target, notify="NEVER"),),
+            recipients=tuple(Recipient(mailbox, notify="NEVER") for mailbox in wish.mailboxes),
             body_type=mail.envelope.body_type,
             smtputf8=mail.envelope.smtputf8,
         )
-        (handover,) = await self._courier.send(
-            mail, Outgoing(envelope, copy), Route.notify(settings), deadline, purpose=Purpose.QUARANTINE
+        handovers = await self._courier.send(
+            mail, Outgoing(envelope, copy), route, deadline, purpose=Purpose.QUARANTINE
         )
-        if not handover.reply.ok:
-            raise QuarantineError(f"cannot send quarantine copy to {target}: {handover.reply}")
-        return QuarantineCopy(target, "L" if handover.hop and handover.hop.protocol == "lmtp" else "M")
+        for handover in handovers:
+            if not handover.reply.ok:
+                raise QuarantineError(f"cannot send quarantine copy to {target}: {handover.reply}")
+        hop = handovers[0].hop
+        return QuarantineCopy(target, "L" if hop and hop.protocol == "lmtp" else "M")
 
 
 @dataclass(slots=True)
 class _Wish:
     """A copy that somebody asks for."""
 
+    method: str
     is_archive: bool
+    hop: DeliveryMethod | None = None
+    """Takes the copy, where the method names one."""
+    by_mail: bool = False
+    """An address stands in the place of a file (B10.02)."""
     mailboxes: dict[str, None] = field(default_factory=dict)
     """For whom; all local ones share one file, which the method alone names."""
 
 
-def _wishes(settings: Settings, verdicts: Sequence[Verdict]) -> dict[str, _Wish]:
-    """The copies by their place: an address, or the method for a file. What was found comes before the archive."""
-    wishes: dict[str, _Wish] = {}
+def _wishes(settings: Settings, verdicts: Sequence[Verdict]) -> Iterable[_Wish]:
+    """The copies, one for each address, program, file. What was found comes before the archive."""
+    wishes: dict[tuple[str, str], _Wish] = {}
 
     def add(method: str, mailbox: str, *, is_archive: bool) -> None:
-        place = mailbox if "@" in mailbox else method
-        wishes.setdefault(place, _Wish(is_archive)).mailboxes[mailbox] = None
+        hop = hop_of(method)
+        if hop is not None and "@" not in mailbox:
+            mailbox = f"{mailbox}@{settings.myhostname}"
+        by_mail = method.startswith(LOCAL_QUARANTINE) and "@" in mailbox
+        if by_mail:
+            place = ("", mailbox)
+        elif hop is not None or method.startswith(PIPE_QUARANTINE):
+            place = (method, mailbox)
+        else:
+            place = (method, "")
+        wishes.setdefault(place, _Wish(method, is_archive, hop, by_mail)).mailboxes[mailbox] = None
 
     kept = [verdict for verdict in verdicts if verdict.destiny is not Destiny.TEMPFAIL]
     for verdict in kept:
@@ -130,7 +190,7 @@ def _wishes(settings: Settings, verdicts: Sequence[Verdict]) -> dict[str, _Wish]
     for verdict in kept:
         if verdict.archive_to:
             add(settings.archive_quarantine_method, verdict.archive_to, is_archive=True)
-    return wishes
+    return wishes.values()
 
 
 def _method(settings: Settings, verdict: Verdict) -> str:
@@ -143,14 +203,38 @@ def _method(settings: Settings, verdict: Verdict) -> str:
 
 
 def _write(mail: Mail, settings: Settings, copy: EditedMessage, template: str) -> str:
-    path = relative_path(
-        template,
-        mail,
-        subdir_levels=settings.quarantine_subdir_levels,
-        partition_tag=partition_tag(settings, mail.received_at),
-    )
+    path = _path(mail, settings, template)
     store(settings.QUARANTINEDIR, path, copy.chunks())
     return str(path)
+
+
+def _write_batch(mail: Mail, settings: Settings, copy: EditedMessage, template: str) -> str:
+    path = _path(mail, settings, template)
+    recipients = [recipient.address for recipient in mail.envelope.recipients]
+    chunks = batch(copy.chunks(), sender=mail.envelope.sender, recipients=recipients, host=settings.localhost_name)
+    store(settings.QUARANTINEDIR, path, chunks)
+    return str(path)
+
+
+def _append(mail: Mail, settings: Settings, copy: EditedMessage, template: str) -> str:
+    path = _path(mail, settings, template, in_subdirectory=False)
+    append(
+        settings.QUARANTINEDIR,
+        path,
+        copy.chunks(),
+        sender=mail.envelope.sender,
+        now=mail.received_at,
+    )
+    return str(path)
+
+
+def _path(mail: Mail, settings: Settings, template: str, *, in_subdirectory: bool = True) -> PurePosixPath:
+    return relative_path(
+        template,
+        mail,
+        subdir_levels=settings.quarantine_subdir_levels if in_subdirectory else 0,
+        partition_tag=partition_tag(settings, mail.received_at),
+    )
 
 
 async def _in_thread(function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:

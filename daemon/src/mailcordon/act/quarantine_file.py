@@ -7,10 +7,12 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from mailcordon.act.dot_stuffing import stuffed
+from mailcordon.act.outgoing import command_line
 from mailcordon.errors import QuarantineError
 from mailcordon.mail.message import Mail
 
@@ -38,6 +40,15 @@ def relative_path(template: str, mail: Mail, *, subdir_levels: int, partition_ta
     return path.parent / mail.mail_id[0] / path.name if subdir_levels else path
 
 
+def batch(chunks: Iterable[bytes], *, sender: str, recipients: Iterable[str], host: str) -> Iterator[bytes]:
+    """A message as a batch of SMTP commands (B10.01)."""
+    head = [f"EHLO {host}", f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{recipient}>" for recipient in recipients), "DATA"]
+    for line in head:
+        yield command_line(line)
+    yield from stuffed(chunks)
+    yield command_line("QUIT")
+
+
 def store(directory: Path, relative: PurePosixPath, chunks: Iterable[bytes]) -> None:
     """Write the file and make it durable; a name ending in `.gz` means gzip. Blocks. Raises QuarantineError.
 
@@ -46,7 +57,7 @@ def store(directory: Path, relative: PurePosixPath, chunks: Iterable[bytes]) -> 
     final = directory / relative
     temporary = final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp")
     try:
-        _make_directories(directory, final.parent)
+        make_directories(directory, final.parent)
         try:
             _write(temporary, chunks, compress=final.suffix == ".gz")
             # Unlike a rename, a link fails when the name is taken.
@@ -54,7 +65,7 @@ def store(directory: Path, relative: PurePosixPath, chunks: Iterable[bytes]) -> 
         finally:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 temporary.unlink()
-        _sync_directory(final.parent)
+        sync_directory(final.parent)
     except OSError as error:
         raise QuarantineError(f"cannot write quarantine file {final}: {error.strerror or error}") from error
 
@@ -77,8 +88,11 @@ def remove_leftovers(directory: Path, *, older_than: float) -> int:
     return removed
 
 
-def _make_directories(top: Path, wanted: Path) -> None:
-    """QUARANTINEDIR itself must be there: made by us it would hide that a file system is not mounted."""
+def make_directories(top: Path, wanted: Path) -> None:
+    """Make the directories down to `wanted` that are missing. Raises OSError.
+
+    QUARANTINEDIR itself must be there: made by us it would hide that a file system is not mounted.
+    """
     missing = []
     while wanted != top and not wanted.is_dir():
         missing.append(wanted)
@@ -87,7 +101,7 @@ def _make_directories(top: Path, wanted: Path) -> None:
         with contextlib.suppress(FileExistsError):
             directory.mkdir(DIRECTORY_MODE)
             directory.chmod(DIRECTORY_MODE)
-        _sync_directory(directory.parent)
+        sync_directory(directory.parent)
 
 
 def _write(path: Path, chunks: Iterable[bytes], *, compress: bool) -> None:
@@ -109,7 +123,8 @@ def _copy(chunks: Iterable[bytes], file: BinaryIO | gzip.GzipFile) -> None:
         file.write(chunk)
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -16,9 +16,9 @@ from mailcordon.act.template_set import Templates
 from mailcordon.act.timeouts import Deadline, Timeouts
 from mailcordon.act.tls import Security
 from mailcordon.config.policy_banks import Regime
+from mailcordon.config.quarantine_method import SQL_QUARANTINE
 from mailcordon.config.secret_key import secret_ids
 from mailcordon.config.settings import Settings
-from mailcordon.config.types import SQL_QUARANTINE
 from mailcordon.errors import MailcordonError, ReleaseError
 from mailcordon.log_levels import NOTICE
 from mailcordon.mail.envelope import Envelope, Recipient, Session

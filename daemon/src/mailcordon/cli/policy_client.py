@@ -38,14 +38,13 @@ class Wanted:
     quar_type: str | None = None
     recipients: tuple[str, ...] = ()
 
-    def attributes(self, kind: str, requested_by: str | None = None) -> list[tuple[str, str]]:
+    def attributes(self, kind: str) -> list[tuple[str, str]]:
         """Those of the request, in the order of amavisd-release."""
         optional = [
             ("secret_id", self.secret_id),
             ("quar_type", self.quar_type),
             ("mail_file", self.mail_file),
             ("partition_tag", self.partition_tag),
-            ("requested_by", requested_by),
         ]
         return [
             ("request", kind),

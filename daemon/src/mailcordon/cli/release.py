@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,27 +44,42 @@ def command_for(kind: RequestKind) -> click.Command:
         metavar="PATH|HOST:PORT",
         help=f"Where the daemon listens; else the environment's {ENVIRONMENT}, else as configured.",
     )
+    @click.option(
+        "--mailbox",
+        metavar="FILE",
+        help="MAIL_FILE is a mail_id; its copy is in this mailbox file below QUARANTINEDIR.",
+    )
     @click.option("--requested-by", metavar="ADDRESS", help="Who asks for it; the recipient sees it.")
     @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
     @config_directories
     def command(
         words: tuple[str, ...],
         name: str | None,
+        mailbox: str | None,
         requested_by: str | None,
         as_json: bool,
         config_directories: tuple[Path, ...],
     ) -> None:
-        _run(kind, words, socket_name(name, config_directories), requested_by, as_json=as_json)
+        further = [("requested_by", requested_by)] if requested_by else []
+        _run(kind, words, socket_name(name, config_directories), mailbox, further, as_json=as_json)
 
     return command
 
 
-def _run(kind: RequestKind, words: Sequence[str], name: str, requested_by: str | None, *, as_json: bool) -> None:
+def _run(
+    kind: RequestKind,
+    words: Sequence[str],
+    name: str,
+    mailbox: str | None,
+    further: Sequence[tuple[str, str]],
+    *,
+    as_json: bool,
+) -> None:
     results: list[dict[str, Any]] = []
     try:
         client = PolicyClient(name)
         try:
-            results.extend(_ask(client, kind, call, requested_by) for call in _calls(words))
+            results.extend(_ask(client, kind, call, mailbox, further) for call in _calls(words))
         finally:
             client.close()
     except ProtocolError as error:
@@ -75,16 +91,24 @@ def _run(kind: RequestKind, words: Sequence[str], name: str, requested_by: str |
     raise SystemExit(0 if all(result["ok"] for result in results) else EXIT_REFUSED)
 
 
-def _ask(client: PolicyClient, kind: RequestKind, call: Sequence[str], requested_by: str | None) -> dict[str, Any]:
+def _ask(
+    client: PolicyClient,
+    kind: RequestKind,
+    call: Sequence[str],
+    mailbox: str | None,
+    further: Sequence[tuple[str, str]],
+) -> dict[str, Any]:
     try:
         asked = wanted(call)
     except ProtocolError as error:
         click.echo(str(error), err=True)
         return {"mail_file": call[0], "replies": [], "ok": False}
-    replies = replies_in(client.ask(asked.attributes(kind.value, requested_by)))
+    if mailbox is not None:
+        asked = replace(asked, quar_type="M", mail_file=mailbox)
+    replies = replies_in(client.ask([*asked.attributes(kind.value), *further]))
     for reply in replies or ["no reply"]:
         click.echo(reply, err=True)
-    return {"mail_file": call[0], "mail_id": asked.mail_id, "replies": replies, "ok": succeeded(replies)}
+    return {"mail_file": asked.mail_file, "mail_id": asked.mail_id, "replies": replies, "ok": succeeded(replies)}
 
 
 def _calls(words: Sequence[str]) -> Iterator[Sequence[str]]:

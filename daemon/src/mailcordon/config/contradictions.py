@@ -9,9 +9,9 @@ from pathlib import Path
 from mailcordon.config.banned import DEFAULT, selected
 from mailcordon.config.message_settings import MessageSettings
 from mailcordon.config.next_hop import CLIENTS_OWN, DeliveryMethod
+from mailcordon.config.quarantine_method import SQL_QUARANTINE
 from mailcordon.config.regimes import constant, named_in, regimes
 from mailcordon.config.settings import Settings
-from mailcordon.config.types import SQL_QUARANTINE
 
 _QUARANTINE_METHODS = tuple(name for name in MessageSettings.model_fields if name.endswith("_quarantine_method"))
 

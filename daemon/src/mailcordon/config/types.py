@@ -24,6 +24,7 @@ from mailcordon.config.lookup import Lookup
 from mailcordon.config.lookup_parse import ValueType, parse_lookup
 from mailcordon.config.networks import Networks
 from mailcordon.config.next_hop import DeliveryMethod, delivery_method, optional_delivery_method
+from mailcordon.config.quarantine_method import quarantine_method
 from mailcordon.config.schema_types import (
     SCHEMA_OF_BANNED_LOOKUP,
     SCHEMA_OF_BANNED_TABLE,
@@ -173,24 +174,7 @@ def _author_text(raw: object) -> str:
 AuthorText = Annotated[str, BeforeValidator(_author_text)]
 """Body of a From field."""
 
-LOCAL_QUARANTINE = "local:"
-SQL_QUARANTINE = "sql:"
-
-
-def _quarantine_method(raw: object) -> str:
-    method = _text(raw)
-    template = method.removeprefix(LOCAL_QUARANTINE)
-    if not method or method == SQL_QUARANTINE:
-        return method
-    if template == method or not template or template.startswith("/") or ".." in template.split("/"):
-        raise ValueError(
-            f"{method!r} is neither empty nor {SQL_QUARANTINE} nor {LOCAL_QUARANTINE} and a file name below "
-            "QUARANTINEDIR"
-        )
-    return method
-
-
-QuarantineMethod = Annotated[str, BeforeValidator(_quarantine_method)]
+QuarantineMethod = Annotated[str, BeforeValidator(quarantine_method)]
 
 
 class SocketAddress(BaseModel):
