@@ -47,7 +47,7 @@ def command_for(kind: RequestKind) -> click.Command:
     @click.option(
         "--mailbox",
         metavar="FILE",
-        help="MAIL_FILE is a mail_id; its copy is in this mailbox file below QUARANTINEDIR.",
+        help="MAIL_FILE is a mail_id; the copy is in this mailbox file.",
     )
     @click.option("--requested-by", metavar="ADDRESS", help="Who asks for it; the recipient sees it.")
     @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
