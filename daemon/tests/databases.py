@@ -11,8 +11,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +21,10 @@ import pytest
 from sqlalchemy import Connection
 
 from mailcordon.config.sql_source import SqlSource, sql_source
+from mailcordon.errors import StoreError
 from mailcordon.store.engine import Databases
 from mailcordon.store.migrate import Part, upgrade
-from servers import Server, free_port, installed
+from servers import START_LIMIT, Server, free_port, installed
 
 KINDS = ("sqlite", "postgresql", "mariadb")
 _NUMBERS = itertools.count(1)
@@ -75,6 +77,49 @@ class DatabaseServer(Server):
             return [*command]
         switch = ["setpriv", f"--reuid={self.account}", f"--regid={self.account}", "--clear-groups"]
         return [*switch, "--", *command]
+
+    def start(self) -> None:
+        """Start it and wait until it answers questions: it takes connections before that."""
+        super().start()
+        deadline = time.monotonic() + START_LIMIT
+        while True:
+            try:
+                self.run_sql("SELECT 1")
+            except StoreError:
+                assert time.monotonic() < deadline, f"{self._command[0]} does not answer"
+                time.sleep(0.05)
+            else:
+                return
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """See `Server`; a process id that it left behind would keep PostgreSQL from a new start."""
+        for pid in self._children():
+            _signal(pid, signal.SIGKILL)
+        super().kill()
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def suspend(self) -> None:
+        """See `Server`; its processes for single connections as well."""
+        super().suspend()
+        for pid in self._children():
+            _signal(pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """See `Server`."""
+        if self.is_running:
+            for pid in self._children():
+                _signal(pid, signal.SIGCONT)
+            super().resume()
+
+    def _children(self) -> list[int]:
+        assert self._process is not None
+        listed = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return [int(pid) for pid in listed.read_text().split()]
 
     def remove(self) -> None:
         """End it and remove all that it had; what it would still write to the disk is not wanted."""
@@ -138,6 +183,11 @@ class MariaDb(DatabaseServer):
     def url(self, name: str) -> str:
         """See above."""
         return f"mysql://root@127.0.0.1:{self.port}/{name}"
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def _postgres(program: str) -> str:
@@ -223,8 +273,17 @@ def database(request: pytest.FixtureRequest) -> Database:
     return make_database(request.param, request)
 
 
-@pytest.fixture(params=["postgresql", "mariadb"])
-def own_server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
-    """A running server of each kind for one test, which may kill it."""
+@pytest.fixture(scope="module", params=["postgresql", "mariadb"])
+def servers_to_kill(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
+    """A server of each kind for the tests of one file."""
     with _running(PostgreSql() if request.param == "postgresql" else MariaDb()) as server:
         yield server
+
+
+@pytest.fixture
+def own_server(servers_to_kill: DatabaseServer) -> DatabaseServer:
+    """A running server that the test may kill or suspend."""
+    servers_to_kill.resume()
+    if not servers_to_kill.is_running:
+        servers_to_kill.start()
+    return servers_to_kill
