@@ -18,7 +18,7 @@ _AT_A_TIME = 500
 _TAKEN_ALREADY = {"mysql": " ON DUPLICATE KEY UPDATE id = id"}
 _LOCK = {"mysql": " LOCK IN SHARE MODE"}
 """A purge must not remove what is about to be referred to; the others have other means (`lock_for_writing`)."""
-_TAKEN_ALREADY_ELSEWHERE = " ON CONFLICT DO NOTHING"
+_TAKEN_ALREADY_ELSEWHERE = " ON CONFLICT (partition_tag, email) DO NOTHING"
 
 
 class Addresses:

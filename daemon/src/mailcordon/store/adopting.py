@@ -6,7 +6,7 @@ from sqlalchemy import Table, inspect
 from sqlalchemy.schema import CreateColumn
 
 from mailcordon.store.migrate import Task
-from mailcordon.store.shape import columns_of, is_binary
+from mailcordon.store.shape import LOG_TABLES, columns_of, is_binary
 
 
 def is_mysql(task: Task) -> bool:
@@ -24,9 +24,8 @@ def create_missing(task: Task, tables: Iterable[Table]) -> None:
     present = set(inspect(task.connection).get_table_names())
     for table in tables:
         if table.name not in present:
-            task.tell(f"create table {table.name}")
             table.create(task.connection)
-            task.done.append(f"create table {table.name}")
+            task.note(f"create table {table.name}")
 
 
 def add_columns(task: Task, table: Table) -> None:
@@ -72,13 +71,24 @@ def add_indexes(task: Task, table: Table) -> None:
     first |= set(key[:1])
     for index in sorted(table.indexes, key=lambda index: str(index.name)):
         if index.columns[0].name not in first and _is_for(task, str(index.name)):
-            task.tell(f"create index {index.name}")
+            task.tell(f"create index {index.name} ...")
             index.create(task.connection)
-            task.done.append(f"create index {index.name}")
+            task.note(f"create index {index.name}")
 
 
 def _is_for(task: Task, index: str) -> bool:
     return index != "msgs_idx_time_iso" or is_postgresql(task)
+
+
+def foreign_keys(task: Task, *columns: str) -> list[str]:
+    """Those of the log tables that have one of these columns; amavisd's schema has them commented out."""
+    found = inspect(task.connection)
+    return [
+        f"{table}.{key['name']}"
+        for table in LOG_TABLES
+        for key in found.get_foreign_keys(table)
+        if set(columns) & set(key["constrained_columns"])
+    ]
 
 
 def primary_key(task: Task, table: str) -> Sequence[str]:

@@ -47,6 +47,11 @@ class Task:
             self.connection.exec_driver_sql(statement)
         self.done.append(text)
 
+    def note(self, text: str) -> None:
+        """Something was done already."""
+        self.tell(text)
+        self.done.append(text)
+
 
 def upgrade(
     connection: Connection, part: Part, *, allow_8bit: bool, partitioned: bool = False, tell: Tell = lambda _text: None
