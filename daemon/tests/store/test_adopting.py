@@ -98,7 +98,7 @@ def old(request: pytest.FixtureRequest) -> Database:
 
 
 async def test_tables_of_2_5_4(old: Database, make_settings: MakeSettings, make_mail: MakeMail) -> None:
-    """Features 11.10 to 11.12, 11.20, 11.21, 11.27, 11.28: nothing is lost, and all is as in new tables."""
+    """B2.13, features 11.10 to 11.12, 11.20, 11.21, 11.27, 11.28: nothing is lost, and all is as in new tables."""
     changes: list[str] = []
     with old.connect() as connection:
         for part in Part:
