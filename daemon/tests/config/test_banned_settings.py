@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from refusals import refusals
 
 from mailcordon.config.banned import BannedRules
-from mailcordon.config.load import load
 from mailcordon.config.policy import policies_for, policy_for
 from mailcordon.config.policy_banks import PolicyBanks, Regime
 from mailcordon.config.recipient_fields import RecipientFields
 from mailcordon.config.settings import Settings
-from mailcordon.errors import ConfigError
 from mailcordon.mail.envelope import Recipient
 
 MakeSettings = Callable[..., Settings]
@@ -136,16 +135,6 @@ def test_the_packaged_rules(make_settings: MakeSettings) -> None:
     assert rules.paths is None
 
 
-def problems(directory: Path, text: str) -> list[str]:
-    fragment = directory / "50-user.toml"
-    fragment.write_text(f'myhostname = "gate.example.test"\nMYHOME = "{directory}"\n{text}')
-    try:
-        load((directory,))
-    except ConfigError as error:
-        return [problem.removeprefix(f"{fragment}:").partition(": ")[2] for problem in error.problems]
-    return []
-
-
 @pytest.mark.parametrize(
     ("wrong", "problem", "right"),
     [
@@ -208,9 +197,9 @@ def problems(directory: Path, text: str) -> list[str]:
 )
 def test_what_is_wrong_is_refused(wrong: str, problem: str, right: str, tmp_path: Path) -> None:
     """Contract B12.01, B4.08: expressions that may take without end, shapes and names that mean nothing."""
-    (found,) = problems(tmp_path, wrong + "\n")
+    (found,) = refusals(tmp_path, wrong + "\n")
     assert found.startswith(problem)
-    assert problems(tmp_path, right + "\n") == []
+    assert refusals(tmp_path, right + "\n") == []
 
 
 def test_results(make_settings: MakeSettings) -> None:

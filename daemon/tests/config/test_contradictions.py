@@ -3,22 +3,11 @@
 from pathlib import Path
 
 import pytest
+from refusals import refusals
 
 from certificates import make_certificate
 from mailcordon.config.load import load
 from mailcordon.errors import ConfigError
-
-
-def problems(directory: Path, text: str) -> list[str]:
-    """What is said of a fragment, without the place in front."""
-    fragment = directory / "50-user.toml"
-    fragment.write_text(f'myhostname = "gate.example.test"\nMYHOME = "{directory}"\n{text}')
-    try:
-        load((directory,))
-    except ConfigError as error:
-        return [problem.removeprefix(f"{fragment}:").partition(": ")[2] for problem in error.problems]
-    return []
-
 
 CASES = [
     pytest.param(
@@ -81,9 +70,9 @@ CASES = [
 @pytest.mark.parametrize(("text", "said", "twin"), CASES)
 def test_contradiction(tmp_path: Path, text: str, said: str, twin: str) -> None:
     """Design rule 6: one line with file, line and key; the twin is taken."""
-    (found,) = problems(tmp_path, text)
+    (found,) = refusals(tmp_path, text)
     assert found.startswith(said)
-    assert problems(tmp_path, twin) == []
+    assert refusals(tmp_path, twin) == []
 
 
 def test_file_in_place_of_a_directory(tmp_path: Path) -> None:
@@ -98,17 +87,17 @@ def test_file_in_place_of_a_directory(tmp_path: Path) -> None:
 def test_authorities_that_are_none(tmp_path: Path) -> None:
     """Features 13.11: a file of something else; the twin is a certificate."""
     (tmp_path / "ca.pem").write_text("nothing")
-    assert problems(tmp_path, f'tls_ca_file_out = "{tmp_path}/ca.pem"\n') == [
+    assert refusals(tmp_path, f'tls_ca_file_out = "{tmp_path}/ca.pem"\n') == [
         f"tls_ca_file_out: {tmp_path}/ca.pem: holds no certificate in PEM form"
     ]
     certificate = make_certificate(tmp_path)
-    assert problems(tmp_path, f'tls_ca_file_out = "{certificate.cert_file}"\n') == []
+    assert refusals(tmp_path, f'tls_ca_file_out = "{certificate.cert_file}"\n') == []
 
 
 def test_contradictions_are_seen_beside_faults(tmp_path: Path) -> None:
     """Design rule 6: all at once; what follows from a fault only is not said."""
     text = 'spam_kil_level = 3\nspam_quarantine_cutoff_level = 5\nforward_method = "smtp:here"\n'
-    found = [problem.partition(": ")[0] for problem in problems(tmp_path, text + "inet_socket_port = 10025\n")]
+    found = [problem.partition(": ")[0] for problem in refusals(tmp_path, text + "inet_socket_port = 10025\n")]
     # notify_method is the packaged one, and still goes to 10025.
     assert sorted(found) == ["forward_method", "notify_method", "spam_kil_level", "spam_quarantine_cutoff_level"]
 
@@ -117,7 +106,7 @@ def test_what_was_meant(tmp_path: Path) -> None:
     """Issue 5: the nearest name for an unknown key, also for amavisd's forms and in entries of lists."""
     text = "virus_lovers_maps = true\nlocal_domains_acl = []\nsa_tag_level_deflt = 3\n"
     text += '[[av_scanners]]\nname = "a"\nprotocol = "clamd"\nsocket = "/a"\nsokcet = "/b"\n'
-    assert problems(tmp_path, text) == [
+    assert refusals(tmp_path, text) == [
         "av_scanners.0.sokcet: unknown setting; did you mean socket?",
         "virus_lovers_maps: unknown setting; did you mean virus_lovers?",
         "local_domains_acl: unknown setting; did you mean local_domains?",

@@ -32,10 +32,8 @@ def token() -> str:
 @pytest.fixture
 def next_hop(tmp_path: Path) -> Iterator[NextHop]:
     """Takes everything."""
-    hop = NextHop(tmp_path / "delivered")
-    hop.start()
-    yield hop
-    hop.stop()
+    with NextHop(tmp_path / "delivered") as hop:
+        yield hop
 
 
 @pytest.fixture

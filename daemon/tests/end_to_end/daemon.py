@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from servers import free_port
 
@@ -67,6 +67,13 @@ class NextHop:
         ]
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         wait_until(lambda: _answers(self.port), "smtp-sink listens")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def stop(self) -> None:
         """Stop it; connections to it are refused from then on."""

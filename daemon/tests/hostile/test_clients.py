@@ -86,10 +86,8 @@ class Client:
 @pytest.fixture(scope="module")
 def next_hop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NextHop]:
     """Takes everything."""
-    hop = NextHop(tmp_path_factory.mktemp("delivered"))
-    hop.start()
-    yield hop
-    hop.stop()
+    with NextHop(tmp_path_factory.mktemp("delivered")) as hop:
+        yield hop
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from mailcordon.act.quarantine_file import FILE_MODE, make_directories, sync_directory
+from mailcordon.act.quarantine_file import FILE_MODE, make_directories
+from mailcordon.directories import sync_directory
 from mailcordon.errors import QuarantineError
 
 _QUOTED = re.compile(rb">+From ")

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from mailcordon.act.dot_stuffing import stuffed
 from mailcordon.act.outgoing import command_line
+from mailcordon.directories import sync_directory
 from mailcordon.errors import QuarantineError
 from mailcordon.mail.message import Mail
 
@@ -121,12 +122,3 @@ def _write(path: Path, chunks: Iterable[bytes], *, compress: bool) -> None:
 def _copy(chunks: Iterable[bytes], file: BinaryIO | gzip.GzipFile) -> None:
     for chunk in chunks:
         file.write(chunk)
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

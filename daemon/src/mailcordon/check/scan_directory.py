@@ -3,15 +3,14 @@
 The program may do to these files what it likes: they are copies, or further names of what nobody needs afterwards.
 """
 
-import contextlib
 import errno
-import fcntl
 import os
 import secrets
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from mailcordon import directories
 from mailcordon.check.scan_input import Item, Whole
 
 MESSAGE = "email.txt"
@@ -27,10 +26,8 @@ class ScanDirectory:
         """Make it below `base`, which is TEMPBASE. OSError."""
         self._path = base / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
         self._path.mkdir(_DIRECTORY_MODE)
-        # The lock tells remove_leftovers of other processes that the directory is in use.
-        self._lock = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._lock = directories.lock_directory(self._path)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_SH)
             self.files = self._path / "parts"
             """What is to be scanned."""
             self.scratch = self._path / "tmp"
@@ -57,17 +54,7 @@ class ScanDirectory:
 
 def remove_leftovers(base: Path) -> int:
     """Remove directories of processes that are gone; gives back how many. OSError when `base` cannot be read."""
-    removed = 0
-    for path in base.glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path)
-                removed += 1
-            finally:
-                os.close(descriptor)
-    return removed
+    return directories.remove_leftovers(base, _PREFIX, directories=True)
 
 
 def _put(item: Item, path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from mailcordon import directories
 from mailcordon.errors import SpoolError
 from mailcordon.mail.content import Content
 
@@ -218,21 +219,8 @@ class Spool:
 
 
 def remove_leftovers(directory: Path) -> int:
-    """Remove spool files whose process is gone (a file in use is locked by its process); gives back how many.
-
-    OSError when `directory` cannot be read.
-    """
-    removed = 0
-    for path in directory.glob(f"{_FILE_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
-                removed += 1
-            finally:
-                os.close(descriptor)
-    return removed
+    """Remove spool files whose process is gone; gives back how many. OSError when `directory` cannot be read."""
+    return directories.remove_leftovers(directory, _FILE_PREFIX, directories=False)
 
 
 def _write_all(descriptor: int, octets: bytes | bytearray) -> None:

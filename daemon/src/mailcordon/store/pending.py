@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mailcordon.directories import sync_directory
 from mailcordon.errors import StoreError
 from mailcordon.store.records import Record
 
@@ -45,7 +46,7 @@ class PendingFile:
     def remove(self) -> None:
         """Everything in it is in the data base."""
         self.path.unlink(missing_ok=True)
-        _sync(self.path.parent)
+        sync_directory(self.path.parent)
 
     def close(self) -> None:
         """Others may read it again."""
@@ -76,7 +77,7 @@ class Pending:
                 with contextlib.suppress(OSError):
                     temporary.unlink()
                 raise
-            _sync(self.directory)
+            sync_directory(self.directory)
         except OSError as error:
             raise StoreError(f"cannot keep records in {self.directory}: {error.strerror}") from error
 
@@ -107,11 +108,3 @@ class Pending:
         """Whether records can be kept at all; looked at before a message depends on it."""
         directory = self.directory if self.directory.exists() else self.directory.parent
         return os.access(directory, os.W_OK | os.X_OK)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

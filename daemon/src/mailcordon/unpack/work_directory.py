@@ -1,12 +1,12 @@
 """A directory for each message with the decoded bodies of its parts and what came out of them (B13.06)."""
 
-import fcntl
 import os
 import shutil
 import stat
 import tempfile
 from pathlib import Path
 
+from mailcordon import directories
 from mailcordon.errors import SpoolError
 
 PREFIX = "unpack-"
@@ -22,9 +22,7 @@ class WorkDirectory:
         try:
             self.path = Path(tempfile.mkdtemp(dir=base, prefix=PREFIX))
             self.path.chmod(DIRECTORY_MODE)
-            self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            # Tells remove_leftovers of other processes that it is in use.
-            fcntl.flock(self._lock, fcntl.LOCK_SH)
+            self._lock = directories.lock_directory(self.path)
         except OSError as error:
             raise SpoolError(f"cannot make a directory in {base}: {error.strerror}") from error
         self._files = 0
@@ -56,18 +54,4 @@ class WorkDirectory:
 
 def remove_leftovers(base: Path) -> int:
     """Remove directories whose process is gone; gives back how many. OSError when `base` cannot be read."""
-    removed = 0
-    for path in base.glob(f"{PREFIX}*"):
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path, ignore_errors=True)
-            removed += 1
-        except OSError:
-            continue
-        finally:
-            os.close(descriptor)
-    return removed
+    return directories.remove_leftovers(base, PREFIX, directories=True)
