@@ -4,23 +4,21 @@ import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    GetPydanticSchema,
     PlainSerializer,
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import core_schema
 
 from mailcordon.config.expressions import LONGEST, compile_expression
 from mailcordon.config.schema_types import schema_of_one_or_list
-from mailcordon.config.types import ScannerSockets
+from mailcordon.config.types import ScannerSockets, made_by
 
 Scope = Literal["mail", "parts", "both"]
 """`mail`: the message as it came. `parts`: what was unpacked from it, and the message without that. `both`."""
@@ -105,23 +103,19 @@ def _program(raw: object) -> object:
     raise ValueError(f"{raw!r} is neither the name of a program nor an absolute path")
 
 
-def _made_by(convert: Any) -> GetPydanticSchema:
-    return GetPydanticSchema(lambda _source, _handler: core_schema.no_info_plain_validator_function(convert))
-
-
 _TEXT = {"type": "string"}
 _STATUS = {"type": "integer", "minimum": 0, "maximum": _HIGHEST_STATUS}
 _RESULT_SCHEMA = {"anyOf": [_TEXT, {"type": "array", "items": _STATUS}]}
 
 ResultRule = Annotated[
     ResultTest,
-    _made_by(ResultTest.parse),
+    made_by(ResultTest.parse),
     PlainSerializer(ResultTest.written),
     WithJsonSchema(_RESULT_SCHEMA),
 ]
 NameRule = Annotated[
     re.Pattern[str] | None,
-    _made_by(_expression),
+    made_by(_expression),
     PlainSerializer(lambda made: "" if made is None else made.pattern),
     WithJsonSchema(_TEXT),
 ]
