@@ -149,8 +149,9 @@ def test_secret_is_asked_for_where_it_is_required(daemon: Daemon, next_hop: Next
     place = f"127.0.0.1:{port}"
     missing = our_tool(daemon, "--socket", place, infected)
     assert (missing.returncode, missing.stderr) == (1, "450 4.5.0 ERROR: Secret_id is required, but missing\n")
-    wrong = our_tool(daemon, infected, "kg2P0rP9Lpu3kg2P")
-    assert (wrong.returncode, wrong.stderr) == (1, "450 4.5.0 ERROR: Secret_id does not match the mail_id\n")
+    for made_up in ("kg2P0rP9Lpu3kg2P", "-g2P0rP9Lpu3kg2P", "--2P0rP9Lpu3kg2P", "-h2P0rP9Lpu3kg2P"):
+        wrong = our_tool(daemon, infected, made_up)
+        assert (wrong.returncode, wrong.stderr) == (1, "450 4.5.0 ERROR: Secret_id does not match the mail_id\n")
     assert next_hop.messages() == []
     right = our_tool(daemon, "--socket", place, infected, secret_of(daemon, mail_id))
     assert right.returncode == 0, right.stderr

@@ -26,6 +26,12 @@ def test_secret_follows_from_the_key() -> None:
     assert other.accepts(mail_id, secret, stored=secret)
 
 
+def test_secret_is_no_option() -> None:
+    """B1.25: a secret stands on command lines, where a leading `-` would make an option of it."""
+    made = [OURS.of(f"mail-{number}") for number in range(2000)]
+    assert all(secret[0].isalnum() and len(secret) == SECRET_LENGTH for secret in made)
+
+
 @pytest.mark.parametrize("padded", [False, True])
 def test_secret_of_amavisd_since_2_7(padded: bool) -> None:
     """B1.25: the mail_id is the beginning of base64url of MD5 of what the secret stands for."""

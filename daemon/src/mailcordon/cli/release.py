@@ -23,6 +23,8 @@ _DOES = {
     RequestKind.REQUEUE: "Send mail from quarantine to the MTA, to be checked once more.",
     RequestKind.REPORT: "Send a report about mail in quarantine, to an abuse desk for example.",
 }
+_SECRETS_ARE_NO_OPTIONS = {"help_option_names": ["--help"], "ignore_unknown_options": True}
+"""Secrets that amavisd-new made may begin with `-`, and web interfaces pass them as they are."""
 _HELP = """
 
 MAIL_FILE is what the log shows as quarantine: a path below QUARANTINEDIR, or the mail_id. `[TAG]` at its end is its
@@ -36,7 +38,9 @@ Exit status: 0 done for every recipient, 1 refused for one of them, 2 wrong usag
 def command_for(kind: RequestKind) -> click.Command:
     """The command that makes such requests."""
 
-    @click.command(name=kind.value, help=_DOES[kind] + _HELP, short_help=_DOES[kind])
+    @click.command(
+        name=kind.value, help=_DOES[kind] + _HELP, short_help=_DOES[kind], context_settings=_SECRETS_ARE_NO_OPTIONS
+    )
     @click.argument("words", metavar="MAIL_FILE|- [SECRET_ID] [RECIPIENT]...", nargs=-1, required=True)
     @click.option(
         "--socket",

@@ -19,9 +19,9 @@ class SecretIds:
         self._key = key
 
     def of(self, mail_id: str) -> str:
-        """The secret of a mail, in base64url."""
+        """The secret of a mail, in base64url. It begins with a letter or digit: no command takes it for an option."""
         digest = hmac.digest(self._key, mail_id.encode("utf-8", "surrogateescape"), "sha256")
-        return base64.urlsafe_b64encode(digest).decode("ascii")[:SECRET_LENGTH]
+        return base64.urlsafe_b64encode(digest).decode("ascii").lstrip("-_")[:SECRET_LENGTH]
 
     def accepts(self, mail_id: str, given: str, stored: str = "") -> bool:
         """Whether `given` is a secret of the mail: ours, the `stored` one, or one made by amavisd-new.
