@@ -1,0 +1,33 @@
+"""`mailcordon quarantine`: what is in quarantine."""
+
+from pathlib import Path
+
+import click
+
+from mailcordon.cli.options import config_directories, fail, load_or_exit
+from mailcordon.errors import StartupError
+from mailcordon.run.startup import become
+
+EXIT_CONFIG = 78
+"""EX_CONFIG of sysexits.h."""
+EXIT_UNAVAILABLE = 69
+"""EX_UNAVAILABLE of sysexits.h: the data base or the directory cannot be read."""
+
+
+@click.group()
+@config_directories
+@click.option(
+    "--user", metavar="NAME", default="mailcordon", show_default=True, help="Account to work as when started by root."
+)
+@click.pass_context
+def quarantine(context: click.Context, config_directories: tuple[Path, ...], user: str) -> None:
+    """Look at the mail in quarantine.
+
+    Exit status: 0 done, 1 there is no such mail, 2 wrong usage, 69 data base or directory cannot be read, 78 bad
+    configuration.
+    """
+    context.obj = load_or_exit(config_directories, EXIT_CONFIG).settings
+    try:
+        become(user)
+    except StartupError as error:
+        fail(str(error), EXIT_UNAVAILABLE)
