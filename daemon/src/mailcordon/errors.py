@@ -44,6 +44,14 @@ class ScannerError(TemporaryError):
     where = "scan"
 
 
+class ScannerTimeoutError(ScannerError):
+    """A scanner gave no verdict within its time."""
+
+
+class EndlessScanError(ScannerError):
+    """A scanner does not come to an end with this message, while it scans others: trying again would not help."""
+
+
 class UnpackError(TemporaryError):
     """No decoder process could be had: none starts, or all are busy for too long."""
 

@@ -68,6 +68,8 @@ CASES = [
     ),
     ("bypass_spam_checks = false\nspam_scanners = []\n", "spam_scanners: there is none", "spam_scanners = []\n"),
     ("av_scan_timeout = 500\n", "av_scan_timeout: is longer than child_timeout", "av_scan_timeout = 400\n"),
+    ("child_timeout = 200\n", "child_timeout: leaves clamd 120 s for a message", "child_timeout = 210\n"),
+    ("av_scan_timeout = 60\n", "av_scan_timeout: leaves clamd 60 s for a message", "av_scan_timeout = 121\n"),
     ('inet_acl = ["0/0"]\n', "inet_acl: every host", 'inet_acl = ["192.0.2.0/24", "!0/0"]\n'),
     ('inet_acl = ["::/0"]\n', "inet_acl: every host", 'inet_acl = ["[fc00::]/7"]\n'),
     ('mynetworks = ["0.0.0.0/0"]\n', "mynetworks: mail from everywhere", 'mynetworks = ["10/8"]\n'),

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 from mailcordon.check.clamd_session import SIZE_LIMIT, ClamdSession
 from mailcordon.check.connection import Connection, scanner_failures
+from mailcordon.check.overtaking import Overtaking
 from mailcordon.check.scan_input import Item
 from mailcordon.check.virus_names import finding_of, is_virus, without_repeats
 from mailcordon.config.types import SocketAddress
-from mailcordon.errors import ProtocolError
+from mailcordon.errors import EndlessScanError, ProtocolError, ScannerError, ScannerTimeoutError
 from mailcordon.mail.category import UNCHECKED_OVER_LIMITS, Category, Major
 from mailcordon.mail.finding import Finding
 
@@ -20,6 +21,7 @@ MAX_IDLE_CONNECTIONS = 8
 """Kept open when nothing is to be scanned; each one is a descriptor in clamd."""
 WINDOW = 8
 """Descriptors that are handed over before the first of them is answered: clamd is busy without a pause."""
+_TRIFLE = b"Good morning."
 
 
 class ClamdClient:
@@ -44,17 +46,41 @@ class ClamdClient:
         """What was found in the items, within `seconds` if they are less than the usual time.
 
         Raises ScannerError: not reachable, no answer in time, or an error of clamd about an item while no other one is
-        infected.
+        infected; EndlessScanError when clamd scans other things meanwhile.
         """
         limit = self._timeout if seconds is None else min(seconds, self._timeout)
-        async with scanner_failures(f"clamd at {self._address}", limit):
-            kept = self._take_idle()
-            if kept is not None:
-                try:
-                    return await self._scan_on(kept, items)
-                except (OSError, ProtocolError):
-                    pass  # clamd went away between two messages: says nothing about the clamd that runs now
-            return await self._scan_on(await self._connect(), items)
+        results = _Results(self.name, items)
+        with Overtaking(self._scan_trifle, limit) as overtaking:
+            try:
+                async with scanner_failures(f"clamd at {self._address}", limit):
+                    await self._scan_all(items, results)
+                    return results.all()
+            except ScannerError as error:
+                if results.is_infected:
+                    return results.found
+                if isinstance(error, ScannerTimeoutError) and overtaking.happened:
+                    raise EndlessScanError(f"not done with this mail within {limit:g} s") from None
+                raise
+
+    async def _scan_all(self, items: Sequence[Item], results: "_Results") -> None:
+        kept = self._take_idle()
+        if kept is not None:
+            try:
+                return await self._scan_on(kept, items, results)
+            except (OSError, ProtocolError):
+                pass  # clamd went away between two messages: says nothing about the clamd that runs now
+        return await self._scan_on(await self._connect(), items, results)
+
+    async def _scan_trifle(self) -> None:
+        """Have clamd scan something at which it finds nothing. Raises OSError and ProtocolError."""
+        session = await self._connect()
+        try:
+            await session.stream_octets([_TRIFLE])
+            _, answer = await session.answer()
+        finally:
+            session.close()
+        if not answer.endswith(": OK"):
+            raise ProtocolError(f"answered {answer!r}")
 
     async def ping(self) -> None:
         """Raises ScannerError unless clamd answers PING."""
@@ -83,12 +109,12 @@ class ClamdClient:
     async def _connect(self) -> ClamdSession:
         return await ClamdSession.begin(await Connection.open(self._address))
 
-    async def _scan_on(self, session: ClamdSession, items: Sequence[Item]) -> tuple[Finding, ...]:
+    async def _scan_on(self, session: ClamdSession, items: Sequence[Item], results: "_Results") -> None:
         try:
             if self._address.path is None:
-                session, findings = await self._stream_all(session, items)
+                session = await self._stream_all(session, items, results)
             else:
-                findings = await self._pass_all(session, items)
+                await self._pass_all(session, items, results)
         except BaseException:
             session.close()
             raise
@@ -96,74 +122,87 @@ class ClamdClient:
             self._idle.append(session)
         else:
             session.close()
-        return findings
 
-    async def _pass_all(self, session: ClamdSession, items: Sequence[Item]) -> tuple[Finding, ...]:
+    async def _pass_all(self, session: ClamdSession, items: Sequence[Item], results: "_Results") -> None:
         """Hand over descriptors, so many at a time that clamd always has one to work on."""
         if len(items) == 1:
             session.pass_descriptor(items[0])
-            return _findings(self.name, items[0], (await session.answer())[1])
-        results = _Results(self.name)
-        under_way: dict[int, Item] = {}
-        waiting = iter(items)
+            results.add(0, (await session.answer())[1])
+            return
+        under_way: dict[int, int] = {}
+        waiting = iter(_small_ones_first(items))
         more = True
         while True:
             while more and len(under_way) < WINDOW:
-                item = next(waiting, None)
-                if item is None:
+                index = next(waiting, None)
+                if index is None:
                     more = False
                 else:
-                    under_way[session.pass_descriptor(item)] = item
+                    under_way[session.pass_descriptor(items[index])] = index
             if not under_way:
-                return results.all()
+                return
             number, text = await session.answer()
             if number not in under_way:
                 raise ProtocolError(f"answered to a command {number} that was not given")
             if results.add(under_way.pop(number), text) and self._first_infected_stops:
-                return results.all()
+                return
 
-    async def _stream_all(
-        self, session: ClamdSession, items: Sequence[Item]
-    ) -> tuple[ClamdSession, tuple[Finding, ...]]:
+    async def _stream_all(self, session: ClamdSession, items: Sequence[Item], results: "_Results") -> ClamdSession:
         """Send octets. clamd ends the connection when they are too many, then the rest goes over another one."""
-        results = _Results(self.name)
         try:
-            for item in items:
+            for index in _small_ones_first(items):
                 if session.has_ended:
                     session.close()
                     session = await self._connect()
-                await session.stream(item)
-                if results.add(item, (await session.answer())[1]) and self._first_infected_stops:
+                await session.stream(items[index])
+                if results.add(index, (await session.answer())[1]) and self._first_infected_stops:
                     break
         except BaseException:
             session.close()
             raise
-        return session, results.all()
+        return session
+
+
+def _small_ones_first(items: Sequence[Item]) -> list[int]:
+    """Numbers of the items, so that something small beside a bomb is scanned whatever becomes of that."""
+    return sorted(range(len(items)), key=lambda index: items[index].size)
 
 
 class _Results:
-    """What clamd has said of several items: an infected one counts though there was an error about another."""
+    """What clamd has said of several items: an infected one counts though there was an error about another, or no
+    answer."""
 
-    def __init__(self, scanner: str) -> None:
+    def __init__(self, scanner: str, items: Sequence[Item]) -> None:
         self._scanner = scanner
-        self._found: list[Finding] = []
-        self._failure: ProtocolError | None = None
+        self._items = items
+        self._found: dict[int, tuple[Finding, ...]] = {}
+        self._failures: dict[int, ProtocolError] = {}
+        self.is_infected = False
+        """Whether any of the items is."""
 
-    def add(self, item: Item, answer: str) -> bool:
-        """Whether it is infected."""
+    def add(self, index: int, answer: str) -> bool:
+        """Whether the item of that index is infected."""
         try:
-            found = _findings(self._scanner, item, answer)
+            found = _findings(self._scanner, self._items[index], answer)
         except ProtocolError as error:
-            self._failure = error
+            self._failures[index] = error
             return False
-        self._found += found
-        return any(map(is_virus, found))
+        self._failures.pop(index, None)
+        infected = any(map(is_virus, found))
+        self._found[index] = found
+        self.is_infected |= infected
+        return infected
+
+    @property
+    def found(self) -> tuple[Finding, ...]:
+        """What was found by now, in the order of the items."""
+        return without_repeats([finding for index in sorted(self._found) for finding in self._found[index]])
 
     def all(self) -> tuple[Finding, ...]:
         """Raises ProtocolError when there was an error about an item and no virus in another one."""
-        if self._failure is not None and not any(map(is_virus, self._found)):
-            raise self._failure
-        return without_repeats(self._found)
+        if self._failures and not self.is_infected:
+            raise next(iter(self._failures.values()))
+        return self.found
 
 
 def _findings(scanner: str, item: Item, answer: str) -> tuple[Finding, ...]:

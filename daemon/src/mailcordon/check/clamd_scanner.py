@@ -8,7 +8,7 @@ from mailcordon.check.clamd import ClamdClient
 from mailcordon.check.scan_input import Item, ScanInput
 from mailcordon.check.spread import Spread
 from mailcordon.config.av_scanner import AvScanner
-from mailcordon.errors import ScannerError
+from mailcordon.errors import EndlessScanError, ScannerError
 from mailcordon.mail.finding import Finding
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,10 @@ class ClamdScanner:
         return ", ".join(client.address for client in self._servers.servers)
 
     async def scan(self, subject: ScanInput) -> tuple[Finding, ...]:
-        """What was found; nothing means clean. Raises ScannerError when no server gives a verdict."""
+        """What was found; nothing means clean.
+
+        Raises ScannerError when no server gives a verdict, EndlessScanError when that is the message's doing.
+        """
         items = subject.items(self.scope)
         order = self._servers.order()
         if len(order) == 1:
@@ -50,15 +53,19 @@ class ClamdScanner:
         loop = asyncio.get_running_loop()
         ends = loop.time() + self._timeout
         failures: list[str] = []
+        endless: EndlessScanError | None = None
         for number, client in enumerate(order):
             share = (ends - loop.time()) / (len(order) - number)
             try:
                 with self._servers.asking(client):
-                    return await client.scan(items, share)
+                    try:
+                        return await client.scan(items, share)
+                    except EndlessScanError as error:  # nothing is wrong with the server
+                        endless = error
             except ScannerError as error:
                 log.warning("(%s) run_av (%s): %s", log_id, self.name, error)
                 failures.append(str(error))
-        raise ScannerError("; ".join(failures))
+        raise endless or ScannerError("; ".join(failures))
 
     async def ping(self) -> None:
         """Raises ScannerError when no server answers; one that does not is a warning."""

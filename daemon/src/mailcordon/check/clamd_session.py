@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 
 from mailcordon.check.connection import Connection
 from mailcordon.check.scan_input import Item
@@ -60,12 +61,16 @@ class ClamdSession:
 
     async def stream(self, item: Item) -> int:
         """Send clamd the octets of an item; gives back the number of the command."""
+        with item.chunks() as chunks:
+            return await self.stream_octets(chunks)
+
+    async def stream_octets(self, chunks: Iterable[memoryview | bytes]) -> int:
+        """Send clamd octets that come in pieces; gives back the number of the command."""
         try:
             await self._connection.send(b"zINSTREAM\0")
-            with item.chunks() as chunks:
-                for chunk in chunks:
-                    await self._connection.send(len(chunk).to_bytes(4, "big"))
-                    await self._connection.send(chunk)
+            for chunk in chunks:
+                await self._connection.send(len(chunk).to_bytes(4, "big"))
+                await self._connection.send(chunk)
             await self._connection.send(bytes(4))
         except (BrokenPipeError, ConnectionResetError):
             pass  # clamd says why before it closes, e.g. that StreamMaxLength is exceeded; the answer is read next

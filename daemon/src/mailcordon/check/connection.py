@@ -7,19 +7,20 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from mailcordon.config.types import SocketAddress
-from mailcordon.errors import ProtocolError, ScannerError
+from mailcordon.errors import ProtocolError, ScannerError, ScannerTimeoutError
 
 _CHUNK = 64 * 1024
 
 
 @asynccontextmanager
 async def scanner_failures(scanner: str, timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109 - that is its purpose
-    """One time limit, seconds, and one kind of error: whatever goes wrong inside is a ScannerError naming `scanner`."""
+    """One time limit, seconds, and one kind of error: whatever goes wrong inside is a ScannerError naming `scanner`;
+    a ScannerTimeoutError when time is up."""
     try:
         async with asyncio.timeout(timeout):
             yield
     except TimeoutError:
-        raise ScannerError(f"{scanner}: no answer within {timeout:g} s") from None
+        raise ScannerTimeoutError(f"{scanner}: no answer within {timeout:g} s") from None
     except (OSError, ProtocolError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ScannerError(f"{scanner}: {reason}") from None

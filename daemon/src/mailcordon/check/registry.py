@@ -13,7 +13,7 @@ from mailcordon.check.spam import SpamCheck
 from mailcordon.check.spam_engines import spam_scanner
 from mailcordon.check.virus_scanners import virus_check
 from mailcordon.config.policy import Policy
-from mailcordon.config.settings import Settings
+from mailcordon.config.settings import SCANNER_SHARE, Settings
 from mailcordon.log_levels import NOTICE
 from mailcordon.mail.finding import Findings
 from mailcordon.mail.message import Mail
@@ -21,10 +21,6 @@ from mailcordon.mail.part import Part
 from mailcordon.mail.timing import Timing
 
 log = logging.getLogger(__name__)
-
-SHARE = 0.6
-"""Of the time that remains for a message, what a scanner may take; then others can still be asked, or the client be
-answered (B18.07)."""
 
 
 class Checks:
@@ -84,8 +80,8 @@ async def _timed(name: str, running: Coroutine[Any, Any, Findings], timing: Timi
 
 
 def _all_checks(settings: Settings) -> tuple[Check, ...]:
-    first_share = SHARE * settings.shortest_child_timeout
-    backup_share = SHARE * (settings.shortest_child_timeout - first_share)
+    first_share = settings.scanner_share
+    backup_share = SCANNER_SHARE * (settings.shortest_child_timeout - first_share)
     return (
         virus_check(settings, first_share, backup_share),
         SpamCheck(

@@ -36,6 +36,11 @@ class Whole:
     content: Content
     part: Part | None = None
 
+    @property
+    def size(self) -> int:
+        """Octets."""
+        return self.content.size
+
     def descriptor(self) -> int:
         """A descriptor of its own, for reading only, at the start: the caller closes it. OSError."""
         # Scanners move the offset that a passed descriptor shares with ours; and none but us may change the message.
@@ -54,6 +59,11 @@ class File:
 
     path: Path
     part: Part | None = None
+
+    @property
+    def size(self) -> int:
+        """Octets. OSError."""
+        return self.path.stat().st_size
 
     def descriptor(self) -> int:
         """A descriptor of its own, for reading only, at the start: the caller closes it. OSError."""

@@ -11,9 +11,9 @@ from mailcordon.check.scan_input import ScanInput
 from mailcordon.check.verdict_cache import VerdictCache
 from mailcordon.check.virus_names import is_virus
 from mailcordon.config.policy import Policy
-from mailcordon.errors import ScannerError
+from mailcordon.errors import EndlessScanError, ScannerError
 from mailcordon.log_levels import NOTICE
-from mailcordon.mail.category import Category, Major
+from mailcordon.mail.category import OVER_LIMITS, Category, Major
 from mailcordon.mail.finding import Finding, Findings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.part import Part
@@ -55,7 +55,10 @@ class VirusCheck:
         return not all(policy.bypass_virus_checks for policy in policies)
 
     async def run(self, mail: Mail, root: Part, policies: Sequence[Policy]) -> Findings:
-        """Findings of all scanners of the first tier that gives a verdict. Raises ScannerError if none does."""
+        """Findings of all scanners of the first tier that gives a verdict. Raises ScannerError if none does.
+
+        Where the message itself is why a scanner gives none, that is a finding: it would be so at each try (B13.04).
+        """
         with ScanInput(mail, root) as subject:
             if self._cache is None:
                 return await self._scan(subject)
@@ -78,23 +81,29 @@ class VirusCheck:
                 await subject.leave_out_attachments()
             except OSError as error:
                 log.warning("(%s) scanning the message with its attachments: %s", log_id, error.strerror)
+        endless: list[Finding] = []
         for tier in (self._primary, self._backup):
             verdicts = await self._run_tier(subject, tier)
-            told = [found for found in verdicts if found is not None]
+            told = [verdict for verdict in verdicts if not isinstance(verdict, ScannerError)]
             if told:
                 findings = tuple(finding for found in told for finding in found)
                 if self._cache is not None and tier is self._primary and len(told) == len(tier):
                     self._cache.keep(key, findings)
                 return Findings(findings, virus_checked=True)
+            for scanner, verdict in zip(tier, verdicts, strict=True):
+                if isinstance(verdict, EndlessScanError):
+                    endless.append(Finding(OVER_LIMITS, f"{scanner.name}: {verdict}", scanner.name))
+        if endless:
+            return Findings(tuple(endless))
         problem = "ALL VIRUS SCANNERS FAILED" if self._primary or self._backup else "NO VIRUS SCANNERS AVAILABLE"
         if self._failure_is_fatal:
             raise ScannerError(problem)
         log.warning("(%s) %s, mail is passed on as unchecked", log_id, problem)
         return Findings((Finding(Category(Major.UNCHECKED), problem, self.name),))
 
-    async def _run_tier(self, subject: ScanInput, tier: Sequence[VirusScanner]) -> list[Verdict | None]:
-        """The verdict of each scanner, None for one that failed; only those so far once one has found a virus and the
-        others need not be waited for."""
+    async def _run_tier(self, subject: ScanInput, tier: Sequence[VirusScanner]) -> list[Verdict | ScannerError]:
+        """The verdict of each scanner, or how it failed; only those so far once one has found a virus and the others
+        need not be waited for."""
         if len(tier) == 1:
             return [await self._run_scanner(subject, tier[0])]
         tasks = [asyncio.create_task(self._run_scanner(subject, scanner)) for scanner in tier]
@@ -103,7 +112,7 @@ class VirusCheck:
                 return list(await asyncio.gather(*tasks))
             for next_one in asyncio.as_completed(tasks):
                 verdict = await next_one
-                if verdict is not None and any(map(is_virus, verdict)):
+                if not isinstance(verdict, ScannerError) and any(map(is_virus, verdict)):
                     break
             return [task.result() for task in tasks if task.done()]
         finally:
@@ -112,13 +121,13 @@ class VirusCheck:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run_scanner(self, subject: ScanInput, scanner: VirusScanner) -> Verdict | None:
+    async def _run_scanner(self, subject: ScanInput, scanner: VirusScanner) -> Verdict | ScannerError:
         log_id = subject.mail.log_id
         try:
             found = await scanner.scan(subject)
         except ScannerError as error:
             log.warning("(%s) run_av (%s) FAILED - %s", log_id, scanner.name, error)
-            return None
+            return error
         names = ", ".join(finding.name for finding in found)
         if any(map(is_virus, found)):
             log.info("(%s) run_av (%s): INFECTED: %s", log_id, scanner.name, names)

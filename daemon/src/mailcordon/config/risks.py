@@ -30,6 +30,8 @@ _FORGED = ("virus", "banned", "bad_header")
 _ANYWHERE = (("1.0.0.1", "100.0.0.1", "200.0.0.1"), ("2001:db8::1", "2400::1", "2a00::1"))
 """Addresses so far from each other that whoever has them all has everything."""
 _SOMEBODY = "somebody"
+CLAMD_SCAN_TIME = 120
+"""Seconds after which clamd gives up on a file, unless its MaxScanTime says otherwise."""
 _BY_CCAT = "final_destiny_by_ccat"
 
 
@@ -62,10 +64,23 @@ def _processes(settings: Settings) -> Iterator[str]:
     for name in ("av_scan_timeout", "spam_scan_timeout"):
         if getattr(settings, name) > limit:
             yield f"{name}: is longer than child_timeout, {limit} s; a scanner gets a part of that"
+    yield from _hurried_clamd(settings)
     if settings.logfile and settings.do_syslog:
         yield "logfile: is not used while do_syslog is true"
     if not settings.QUARANTINEDIR.parent.is_dir():
         yield f"QUARANTINEDIR: {settings.QUARANTINEDIR} cannot be made, as {settings.QUARANTINEDIR.parent} is missing"
+
+
+def _hurried_clamd(settings: Settings) -> Iterator[str]:
+    """Mail at which clamd's own limit does not come to pass (features 7.10)."""
+    given = min(settings.av_scan_timeout, settings.scanner_share)
+    if given <= CLAMD_SCAN_TIME and any(scanner.protocol == "clamd" for scanner in settings.av_scanners):
+        names = ("av_scan_timeout", "child_timeout")
+        key = names[settings.scanner_share < settings.av_scan_timeout]
+        yield (
+            f"{key}: leaves clamd {given:g} s for a message, and it gives up after {CLAMD_SCAN_TIME} s only "
+            "(MaxScanTime, unless set): what takes it longer is UNCHECKED"
+        )
 
 
 def _is_there(scanners: Iterable[AvScanner], settings: Settings) -> bool:

@@ -23,6 +23,9 @@ JSON_TO_SYSLOG = "syslog"
 JsonTarget = Annotated[str, Field(pattern=rf"^(|{JSON_TO_SYSLOG}|/.+)$")]
 SearchPath = Annotated[str, Field(pattern=r"^/[^:]*(:/[^:]*)*$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+SCANNER_SHARE = 0.6
+"""Of the time that remains for a message, what a scanner may take; then others can still be asked, or the client be
+answered (B18.07)."""
 
 
 class Settings(MessageSettings):
@@ -241,6 +244,11 @@ class Settings(MessageSettings):
         return min(
             [self.child_timeout, *(bank.child_timeout or self.child_timeout for bank in self.policy_bank.values())]
         )
+
+    @property
+    def scanner_share(self) -> float:
+        """The longest time that a primary scanner may take for any message; seconds."""
+        return SCANNER_SHARE * self.shortest_child_timeout
 
     @property
     def longest_child_timeout(self) -> int:
