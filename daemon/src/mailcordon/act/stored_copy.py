@@ -40,7 +40,7 @@ SIZE_LIMIT = 1024 * 1024 * 1024
 
 _CHUNK = 256 * 1024
 _MAIL_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_.+-]*")
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 _PATH = re.compile(r"<([^<>]*)>")
 
 
@@ -102,14 +102,24 @@ class StoredCopy:
     @property
     def sender(self) -> str:
         """The envelope sender (B1.30)."""
-        text = self.header.text("X-Envelope-From")
-        return addresses_of(text if text is not None else self.header.text("Return-Path"), or_empty=True)[0]
+        return sender_in(self.header)
 
     @property
     def recipients(self) -> tuple[str, ...]:
         """The recipients who did not get it, else all of them (B1.30)."""
         blocked = self.header.text("X-Envelope-To-Blocked")
         return addresses_of(blocked if blocked is not None else self.header.text("X-Envelope-To"))
+
+
+def sender_in(header: HeaderSection) -> str:
+    """The envelope sender that a copy names (B1.30)."""
+    text = header.text("X-Envelope-From")
+    return addresses_of(text if text is not None else header.text("Return-Path"), or_empty=True)[0]
+
+
+def mail_id_in(header: HeaderSection) -> str:
+    """Of which mail a copy says that it is one; empty where it says nothing (B1.29)."""
+    return (header.text(QUARANTINE_ID) or "").strip("<>")
 
 
 def addresses_of(text: str | None, *, or_empty: bool = False) -> tuple[str, ...]:
@@ -171,7 +181,7 @@ def _write(file: BinaryIO, chunks: Iterable[bytes], location: str) -> None:
 
 def checked(copy: StoredCopy, mail_id: str) -> StoredCopy:
     """The copy, if it says itself that it is that of `mail_id` (B1.29). Raises ReleaseError."""
-    found = (copy.header.text(QUARANTINE_ID) or "").strip("<>")
+    found = mail_id_in(copy.header)
     if found == mail_id:
         return copy
     copy.content.close()
@@ -228,7 +238,7 @@ def _ending_in(directory: Path, place: PurePosixPath, mail_id: str) -> Iterator[
 
 
 def _unpacked(file: BinaryIO) -> Iterator[bytes]:
-    packed = file.read(2) == _GZIP
+    packed = file.read(2) == GZIP
     file.seek(0)
     with gzip.GzipFile(fileobj=file) if packed else contextlib.nullcontext(file) as stream:
         yield from iter(lambda: stream.read(_CHUNK), b"")
@@ -237,8 +247,8 @@ def _unpacked(file: BinaryIO) -> Iterator[bytes]:
 def _from_mailbox(mail_id: str, file: BinaryIO, location: str, temporary: Path) -> StoredCopy:
     found = []
     for lines in messages_in(file):
-        head, all_lines = _head_of(lines)
-        if (HeaderSection.of(head).text(QUARANTINE_ID) or "").strip("<>") == mail_id:
+        head, all_lines = head_of(lines)
+        if mail_id_in(HeaderSection.of(head)) == mail_id:
             found.append(keep(all_lines, temporary, location))
             if len(found) > 1:
                 for copy in found:
@@ -249,7 +259,7 @@ def _from_mailbox(mail_id: str, file: BinaryIO, location: str, temporary: Path) 
     return found[0]
 
 
-def _head_of(lines: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+def head_of(lines: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     """The lines up to the first empty one, and all lines once more."""
     head = []
     size = 0

@@ -5,13 +5,11 @@ from pathlib import Path
 import click
 
 from mailcordon.cli.options import config_directories, fail, load_or_exit
+from mailcordon.cli.quarantine_list import list_command
+from mailcordon.cli.quarantine_show import show_command
+from mailcordon.cli.quarantine_source import EXIT_CONFIG, EXIT_UNAVAILABLE
 from mailcordon.errors import StartupError
 from mailcordon.run.startup import become
-
-EXIT_CONFIG = 78
-"""EX_CONFIG of sysexits.h."""
-EXIT_UNAVAILABLE = 69
-"""EX_UNAVAILABLE of sysexits.h: the data base or the directory cannot be read."""
 
 
 @click.group()
@@ -23,11 +21,15 @@ EXIT_UNAVAILABLE = 69
 def quarantine(context: click.Context, config_directories: tuple[Path, ...], user: str) -> None:
     """Look at the mail in quarantine.
 
-    Exit status: 0 done, 1 there is no such mail, 2 wrong usage, 69 data base or directory cannot be read, 78 bad
-    configuration.
+    Exit status: 0 done, 1 there is no such mail or some of it cannot be read, 2 wrong usage, 69 data base or directory
+    cannot be read, 78 bad configuration.
     """
     context.obj = load_or_exit(config_directories, EXIT_CONFIG).settings
     try:
         become(user)
     except StartupError as error:
         fail(str(error), EXIT_UNAVAILABLE)
+
+
+quarantine.add_command(list_command)
+quarantine.add_command(show_command)

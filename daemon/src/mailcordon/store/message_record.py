@@ -5,6 +5,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header
 
 from mailcordon.config.settings import Settings
+from mailcordon.mail.content_code import content_code
 from mailcordon.mail.finding import Findings
 from mailcordon.mail.header import HeaderSection
 from mailcordon.mail.message import Mail
@@ -15,7 +16,6 @@ from mailcordon.store.records import (
     RecipientRow,
     Record,
     address,
-    content_code,
     fate_code,
 )
 

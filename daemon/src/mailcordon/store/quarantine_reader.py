@@ -84,9 +84,16 @@ class QuarantineReader:
             f"WHERE msgrcpt.partition_tag = {mark} AND msgrcpt.mail_id = {mark} ORDER BY msgrcpt.rseqnum",
             key,
         )
-        secret, kind, location, content, sender = (_text(value) for value in row)
+        secret, kind, location, content, sender = (text_of(value) for value in row)
         return StoredMessage(
-            tag, mail_id, secret, kind.strip(), location, content, sender, tuple(_text(item[0]) for item in recipients)
+            tag,
+            mail_id,
+            secret,
+            kind.strip(),
+            location,
+            content,
+            sender,
+            tuple(text_of(item[0]) for item in recipients),
         )
 
     def copy_now(self, connection: Connection, tag: str, mail_id: str, write: Callable[[bytes], Any]) -> int:
@@ -107,7 +114,8 @@ class QuarantineReader:
         return size
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """A value of a column of text or of octets; empty for NULL."""
     if value is None:
         return ""
     return value if isinstance(value, str) else bytes(value).decode("utf-8", "surrogateescape")  # type: ignore[call-overload]

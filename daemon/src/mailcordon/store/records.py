@@ -5,24 +5,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from mailcordon.mail.category import Category, Major
 from mailcordon.mail.verdict import Disposition
 
 LENGTH = 255
 """Characters of most columns, octets of an address."""
 
-_CODES = {
-    Major.VIRUS: "V",
-    Major.BANNED: "B",
-    Major.UNCHECKED: "U",
-    Major.SPAM: "S",
-    Major.SPAMMY: "Y",
-    Major.BAD_HEADER: "H",
-    Major.OVERSIZED: "O",
-    Major.MTA: "T",
-    Major.CLEAN: "C",
-}
-_BAD_MIME = 1
 _FATES = {
     Disposition.RELAYED: "P",
     Disposition.RELAYED_TAGGED: "P",
@@ -33,13 +20,6 @@ _FATES = {
     Disposition.DISCARDED: "D",
     Disposition.TEMP_FAILED: "T",
 }
-
-
-def content_code(category: Category) -> str:
-    """B2.10; `?` for what has none."""
-    if category == Category(Major.BAD_HEADER, _BAD_MIME):
-        return "M"
-    return _CODES.get(category.major, "?")
 
 
 def fate_code(disposition: Disposition) -> str:
