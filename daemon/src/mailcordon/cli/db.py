@@ -1,87 +1,15 @@
 """`mailcordon db`: the data bases of `storage_sql_dsn` and `lookup_sql_dsn`."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
+from mailcordon.cli.db_purge import purge
+from mailcordon.cli.db_work import EXIT_CONFIG, EXIT_UNAVAILABLE, Work
 from mailcordon.cli.options import config_directories, fail, load_or_exit
-from mailcordon.config.settings import Settings
-from mailcordon.config.sql_source import SqlSource, sql_source
-from mailcordon.errors import StartupError, StoreError
+from mailcordon.config.sql_source import sql_source
+from mailcordon.errors import StartupError
 from mailcordon.run.startup import become
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from mailcordon.store.migrate import Part
-
-EXIT_BAD = 1
-"""Something is not as it should be."""
-EXIT_CONFIG = 78
-"""EX_CONFIG of sysexits.h."""
-EXIT_UNAVAILABLE = 69
-"""EX_UNAVAILABLE of sysexits.h: the data base does not answer, or refuses."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What all subcommands are given."""
-
-    settings: Settings
-    dsn: SqlSource | None
-    as_json: bool
-
-    def tell(self, text: str) -> None:
-        """Progress, for people who wait."""
-        if not self.as_json:
-            click.echo(text)
-
-    def result(self, **facts: Any) -> None:
-        """For programs."""
-        if self.as_json:
-            click.echo(json.dumps(facts, indent=2, default=str))
-
-    def places(self) -> Iterator[tuple[SqlSource, tuple[SqlSource, ...], "tuple[Part, ...]"]]:
-        """Each data base once: its name, those that stand for it, and what it holds."""
-        from mailcordon.store.migrate import Part
-
-        log, lookup = self.settings.storage_sql_dsn, self.settings.lookup_sql_dsn
-        if self.dsn is not None:
-            same = (self.dsn,)
-            yield (
-                self.dsn,
-                same,
-                tuple(part for part, used in ((Part.LOG, log), (Part.LOOKUP, lookup)) if used)
-                or (
-                    Part.LOG,
-                    Part.LOOKUP,
-                ),
-            )
-        elif log and log == lookup:
-            yield log[0], log, (Part.LOG, Part.LOOKUP)
-        else:
-            if log:
-                yield log[0], log, (Part.LOG,)
-            if lookup:
-                yield lookup[0], lookup, (Part.LOOKUP,)
-
-    @contextmanager
-    def connected(self, sources: tuple[SqlSource, ...]) -> "Iterator[Connection]":
-        """A connection whose statements may take as long as they need. Ends the command where there is none."""
-        from sqlalchemy.exc import SQLAlchemyError
-
-        from mailcordon.store.engine import Databases, reason
-
-        try:
-            with Databases(sources, timeout=0).connect() as connection:
-                yield connection
-        except (SQLAlchemyError, StoreError) as error:
-            fail(reason(error), EXIT_UNAVAILABLE)
 
 
 @click.group()
@@ -142,3 +70,4 @@ def upgrade(work: Work, partitioned: bool) -> None:
 
 
 db.add_command(upgrade, "init")
+db.add_command(purge)

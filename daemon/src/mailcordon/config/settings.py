@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from mailcordon.config.av_scanner import AvScanner
 from mailcordon.config.bank import PolicyBanksTable
 from mailcordon.config.bank_names import BankName
+from mailcordon.config.by_category import ByCategory
 from mailcordon.config.interfaces import FileMode, Interface, SocketPath
 from mailcordon.config.message_settings import Count, MessageSettings, Seconds
 from mailcordon.config.plugin_source import PluginSource
@@ -175,6 +176,11 @@ class Settings(MessageSettings):
     """1: files lie in directories named by the first character of their mail_id. 0: they do not (B10.04)."""
     mail_id_size_bits: Annotated[int, Field(ge=24, le=240, multiple_of=24)]
     """Length of a mail_id (B10.07)."""
+    quarantine_retention_days: Count
+    """Days after which `mailcordon db purge` and `mailcordon quarantine purge` remove a copy from quarantine; 0: never
+    (features 18.20)."""
+    quarantine_retention_days_by_ccat: ByCategory[Count]
+    """More precise than that: by contents category (B5.03, features 18.20)."""
 
     # SQL
     storage_sql_dsn: SqlSources
@@ -194,6 +200,9 @@ class Settings(MessageSettings):
     """The administrator's own statements in place of ours, by name (B2.25, features 5.49)."""
     lookup_sql_cache_ttl: Count
     """Seconds for which an answer about a recipient serves for other messages, too; 0: it does not (B3.18)."""
+    sql_log_retention_days: Count
+    """Days after which `mailcordon db purge` removes a message from the mail log, unless a copy of it has to stay in
+    quarantine; 0: never (B2.32, features 18.20)."""
 
     # Log
     do_syslog: bool

@@ -18,6 +18,7 @@ from mailcordon.store.adopting import (
 )
 from mailcordon.store.log_tables import log_tables
 from mailcordon.store.migrate import Task
+from mailcordon.store.partitions import Partitions
 from mailcordon.store.shape import columns_of
 
 _KEY = "partition_tag, mail_id"
@@ -32,6 +33,10 @@ def adopt(task: Task) -> None:
     """Columns of other programs stay."""
     tables = log_tables(allow_8bit=task.allow_8bit, partitioned=task.partitioned)
     create_missing(task, tables.all)
+    if Partitions.are_in(task.connection):
+        # Mail must find a place before anybody has made the partition of its tag.
+        for name in Partitions(task.connection).make([]):
+            task.note(f"create table {name}")
     for table in tables.all:
         add_columns(task, table)
     _tags_everywhere(task)

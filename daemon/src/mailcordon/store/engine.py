@@ -165,6 +165,23 @@ def _number(error: DBAPIError) -> int | None:
     return first if isinstance(first, int) else None
 
 
+def is_locked(error: DBAPIError) -> bool:
+    """Whether the locks of others stood in the way."""
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    if state:
+        return state[:2] in ("40", "55")
+    name = getattr(error.orig, "sqlite_errorname", "")
+    return name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or _number(error) in _MYSQL_LOCKED
+
+
+def is_forbidden(error: DBAPIError) -> bool:
+    """Whether the account has not the right (PostgreSQL)."""
+    return getattr(error.orig, "sqlstate", None) == "42501"
+
+
+_MYSQL_LOCKED = frozenset({1205, 1213})
+
+
 def may_pass(error: BaseException) -> bool:
     """Whether the same statement may succeed later though the connection stands: locks, deadlocks, a full disk."""
     if not isinstance(error, DBAPIError):

@@ -24,6 +24,10 @@ WRITERS_LOCK = 0x6D63_7374
 """Key of the advisory lock that writers share, and that a purge of addresses has alone (PostgreSQL)."""
 
 
+_PURGE_WAITS = 2000
+"""Milliseconds for a lock, while writers wait."""
+
+
 class RowTakenError(StoreError):
     """Another message has this id."""
 
@@ -229,6 +233,20 @@ def lock_for_writing(connection: Connection) -> None:
     """Keep purges from removing addresses of which this transaction has looked up the ids."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({WRITERS_LOCK})")
+
+
+def lock_out_writers(connection: Connection, addresses: Sequence[int]) -> None:
+    """Wait until no transaction has looked up the ids of these addresses, and let none do so before this one ends."""
+    match connection.dialect.name:
+        case "postgresql":
+            # Those who come after us wait behind us.
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_PURGE_WAITS}")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})")
+        case "sqlite":
+            pass  # one at a time writes
+        case _:
+            numbers = ", ".join(map(str, addresses))
+            connection.exec_driver_sql(f"SELECT id FROM maddr WHERE id IN ({numbers}) FOR UPDATE")  # noqa: S608
 
 
 def _addresses_of(tasks: Iterable[Task]) -> Iterator[Key]:
