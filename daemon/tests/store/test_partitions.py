@@ -1,4 +1,4 @@
-"""Native partitions of PostgreSQL: made before mail needs them, dropped as a whole (features 11.02 to 11.07)."""
+"""Native partitions of PostgreSQL: made before mail needs them, dropped as a whole (features 11.02 to 11.05, 11.07, 11.08)."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo

@@ -49,7 +49,7 @@ async def test_old_messages_go_with_all_that_is_theirs(
     assert log.purge() == replace(expected, addresses=1)
     assert log.ids() == stay | {spam, file}
     kinds = {
-        text(row[0]): (row[1].strip(), text(row[2]))
+        text(row[0]): (text(row[1]).strip(), text(row[2]))
         for row in database.rows("SELECT mail_id, quar_type, quar_loc FROM msgs")
     }
     assert kinds[spam] == ("", "")
