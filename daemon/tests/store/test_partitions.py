@@ -1,13 +1,13 @@
-"""Native partitions of PostgreSQL: made before mail needs them, dropped as a whole (features 11.02 to 11.05, 11.07, 11.08)."""
+"""Native partitions of PostgreSQL: made ahead, dropped as a whole (features 11.02 to 11.05, 11.07, 11.08)."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from commands import MakeCommand
 from purging import MakeMail, filled
 from storing import MakeSettings
 
+from commands import MakeCommand
 from databases import Database, make_database
 from mailcordon.config.partition_tag import partition_tag
 from mailcordon.store.partitions import DAYS_AHEAD, tags_in_use

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
 import pytest
-from commands import MakeCommand
 from purging import MakeMail, filled, text
 from storing import MakeSettings, until
 
+from commands import MakeCommand
 from databases import Database
 from mailcordon.mail.category import Category, Major
 from mailcordon.store.engine import Databases
