@@ -136,6 +136,8 @@ async def test_the_process_itself_is_killed(make_settings: MakeSettings, make_ma
         (template,) = decoder_processes(unpacking)
         working = asyncio.create_task(through(unpacking, make_mail(puppet("members 1", "hang")), settings))
         await until(lambda: list(settings.TEMPBASE.glob("unpack-*/p002")))
+        # By then its child has told something; asleep again, it has passed that on.
+        await until(lambda: state(template) == "S")
         os.kill(template, signal.SIGKILL)
         found = await working
         assert found.problems == ["Unchecked: decoder process ended unexpectedly"]
@@ -144,6 +146,23 @@ async def test_the_process_itself_is_killed(make_settings: MakeSettings, make_ma
         os.kill(template, signal.SIGKILL)
         await until(lambda: state(template) == "Z")
         await does_well(unpacking, make_mail, settings)
+
+
+async def test_done_anew(make_settings: MakeSettings, make_mail: MakeMail) -> None:
+    """A process that is killed before anything was told leaves nothing that the next one stumbles over."""
+    settings = make_settings()
+    async with unpacker(settings, PUPPETS) as unpacking:
+        await does_well(unpacking, make_mail, settings)
+        (template,) = decoder_processes(unpacking)
+        os.kill(template, signal.SIGSTOP)
+        working = asyncio.create_task(through(unpacking, make_mail(puppet("members 1")), settings))
+        await until(lambda: list(settings.TEMPBASE.glob("unpack-*/p001")))
+        (directory,) = settings.TEMPBASE.glob("unpack-*")
+        (directory / "p002").write_text("half of a member")
+        (directory / "scratch").mkdir()
+        os.kill(template, signal.SIGKILL)
+        found = await working
+        assert (found.problems, found.names) == ([], ["puppet.bin", "m0", "members"])
 
 
 async def test_taken_over(make_settings: MakeSettings, make_mail: MakeMail, tmp_path: Path) -> None:

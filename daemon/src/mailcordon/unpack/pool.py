@@ -1,6 +1,7 @@
 """The decoder processes of a mail worker: started when the first message needs one, replaced when they fail."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 from mailcordon.errors import UnpackError
@@ -43,6 +44,8 @@ class DecoderPool:
                 opened = await self._do(job)
                 if opened is not None:
                     return opened
+                # It may have come as far as its first members: their names must be free for the next.
+                await asyncio.to_thread(_remove_members, job)
             raise UnpackError("decoder processes end at once")
         finally:
             self._free.release()
@@ -84,3 +87,14 @@ class DecoderPool:
 
     async def _start(self) -> DecoderProcess:
         return await DecoderProcess.start(self._base, self._path, self._decoders, self._types)
+
+
+def _remove_members(job: Job) -> None:
+    parts = {part.file for part in job.parts}
+    for path in job.directory.iterdir():
+        if path in parts:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ which is confined to the directory of that job before it begins; so nothing that
 next message, and everything it started ends with it. What the child tells is passed on unread.
 """
 
+import base64
 import gc
 import json
 import os
@@ -24,11 +25,19 @@ from mailcordon.unpack.decoding.frames import END, HEAD, HELLO, RECORDS, TIMED_O
 from mailcordon.unpack.decoding.run import Tools, work
 from mailcordon.unpack.decoding.type_map import TypeRule
 from mailcordon.unpack.decoding.wire import job_of_line, record_to_line
-from mailcordon.unpack.job import Job, Record
+from mailcordon.unpack.job import Job, PartFile, Quota, Record
 
 GRACE = 2.0
 """Seconds that a child has beyond the time of its job to notice itself that it is up."""
 CHUNK = 64 * 1024
+_SAMPLES = {
+    "sample": b"This is a text.\n",
+    "sample.zip": base64.b64decode(
+        "UEsDBBQAAAAIAAAAIQDKpEdgDQAAABwAAAAKAAAAc2FtcGxlLnR4dCtOzC3ISVUoxkJxAQBQSwECFAMUAAAACAAAACEAyqRHYA0A"
+        "AAAcAAAACgAAAAAAAAAAAAAAgAEAAAAAc2FtcGxlLnR4dFBLBQYAAAAAAQABADgAAAA1AAAAAAA="
+    ),
+}
+_SAMPLE_QUOTA = Quota(levels=2, files=10, octets=1 << 20, seconds=10)
 _PROBE_LIMITS = ProcessLimits(memory=1 << 30, file_size=0, seconds=10)
 
 
@@ -36,24 +45,37 @@ def main(arguments: list[str]) -> None:
     """Serve jobs until the mail worker closes its end of the socket."""
     channel = int(arguments[0])
     os.set_inheritable(channel, False)
-    template = _Template(channel, *_prepared(arguments[2], json.loads(arguments[3])))
+    template = _Template(channel, *_prepared(Path(arguments[1]), arguments[2], json.loads(arguments[3])))
     os.write(channel, frame(HELLO, template.hello(Path(arguments[1]))))
     while job := template.next_job():
         template.do(job)
 
 
-def _prepared(decoders: str, types: list[tuple[str, list[str]]]) -> tuple[Tools, list[list[str]], Confinement]:
+def _prepared(
+    base: Path, decoders: str, types: list[tuple[str, list[str]]]
+) -> tuple[Tools, list[list[str]], Confinement]:
     module, _, function = decoders.partition(":")
     found = getattr(import_module(module), function)()
     places = [[decoder.name, *sorted(decoder.short_types)] for decoder in found]
     for place, decoder in zip(places, found, strict=True):
         place.insert(1, decoder.find() or "")
     rules = [TypeRule(re.compile(pattern), tuple(short_types)) for pattern, short_types in types]
-    prepared = Tools.of(found, FileTypes(rules)), places, Confinement(readable=code_directories())
+    tools = Tools.of(found, FileTypes(rules))
+    _rehearse(tools, base)
     # What is there now stays shared with the children: the collector must not touch, and so copy, its pages.
     gc.collect()
     gc.freeze()
-    return prepared
+    return tools, places, Confinement(readable=code_directories())
+
+
+def _rehearse(tools: Tools, base: Path) -> None:
+    """Do a job with files of our own: what libraries prepare at their first use, no child prepares for its mail."""
+    with tempfile.TemporaryDirectory(dir=base, prefix="probe-", ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        for sample, octets in _SAMPLES.items():
+            (directory / sample).write_bytes(octets)
+        parts = [PartFile(str(number), directory / sample, (sample,), "") for number, sample in enumerate(_SAMPLES, 1)]
+        work(Job(directory, tuple(parts), _SAMPLE_QUOTA, memory=0), tools, tell=lambda _: None)
 
 
 class _GoneError(Exception):
