@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mailcordon.config.retention import FOR_EVER, days_in_quarantine, longest, longest_in_quarantine
 from mailcordon.config.settings import Settings
 from mailcordon.mail.category import DISPLAY_NAMES
-from mailcordon.store.records import content_code
+from mailcordon.mail.content_code import content_code
 
 DAY = 86_400
 UNFINISHED = 3600
