@@ -9,7 +9,7 @@ import re
 import stat
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
@@ -69,6 +69,19 @@ def kept_below(directory: Path, wanted: WantedMails, problem: Callable[[str], No
             else:
                 heapq.heappushpop(latest, entry)
     yield from (mail for _, _, mail in sorted(latest, reverse=True))
+
+
+def kept_alone_below(directory: Path, before: datetime, problem: Callable[[str], None]) -> Iterator[KeptMail]:
+    """The mails in files of their own that were last changed before that time; `received_at` is the time of the change.
+
+    Otherwise as `kept_below`. A mailbox, which grows, is passed over.
+    """
+    os.close(open_directory_below(directory, PurePosixPath()))
+    for file in _files(directory, problem):
+        if moment(file.changed_at) < before:
+            for mail in itertools.islice(_copies(directory, file, problem), 1):
+                if mail.quar_type != CopyKind.MAILBOX.value:
+                    yield replace(mail, received_at=moment(file.changed_at))
 
 
 def _is_too_old(file: _File, wanted: WantedMails) -> bool:

@@ -6,6 +6,7 @@ import click
 
 from mailcordon.cli.options import config_directories, fail, load_or_exit
 from mailcordon.cli.quarantine_list import list_command
+from mailcordon.cli.quarantine_purge import purge_command
 from mailcordon.cli.quarantine_show import show_command
 from mailcordon.cli.quarantine_source import EXIT_CONFIG, EXIT_UNAVAILABLE
 from mailcordon.errors import StartupError
@@ -19,10 +20,10 @@ from mailcordon.run.startup import become
 )
 @click.pass_context
 def quarantine(context: click.Context, config_directories: tuple[Path, ...], user: str) -> None:
-    """Look at the mail in quarantine.
+    """Look at the mail in quarantine, and remove what is old.
 
-    Exit status: 0 done, 1 there is no such mail or some of it cannot be read, 2 wrong usage, 69 data base or directory
-    cannot be read, 78 bad configuration.
+    Exit status: 0 done, 1 there is no such mail or some of it cannot be read or removed, 2 wrong usage, 69 data base or
+    directory cannot be read, 78 bad configuration.
     """
     context.obj = load_or_exit(config_directories, EXIT_CONFIG).settings
     try:
@@ -33,3 +34,4 @@ def quarantine(context: click.Context, config_directories: tuple[Path, ...], use
 
 quarantine.add_command(list_command)
 quarantine.add_command(show_command)
+quarantine.add_command(purge_command)

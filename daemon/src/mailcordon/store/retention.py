@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailcordon.config.retention import FOR_EVER, days_in_quarantine, longest, longest_in_quarantine
+from mailcordon.config.retention import FOR_EVER, days_by_content
 from mailcordon.config.settings import Settings
-from mailcordon.mail.category import DISPLAY_NAMES
-from mailcordon.mail.content_code import content_code
+from mailcordon.mail.content_code import OTHER
 
 DAY = 86_400
 UNFINISHED = 3600
@@ -31,14 +30,11 @@ class Retention:
     @classmethod
     def at(cls, now: int, settings: Settings) -> "Retention":
         """What the settings say at that time."""
-        days: dict[str, list[int]] = {}
-        for category in DISPLAY_NAMES:
-            days.setdefault(content_code(category), []).append(days_in_quarantine(settings, category))
-        del days["?"]
+        copies = {code: _before(now, days) for code, days in days_by_content(settings).items()}
         return cls(
             log=_before(now, settings.sql_log_retention_days),
-            copies={code: _before(now, longest(values)) for code, values in sorted(days.items())},
-            other_copies=_before(now, longest_in_quarantine(settings)),
+            copies=copies,
+            other_copies=copies.pop(OTHER),
             unfinished=now - UNFINISHED,
         )
 
