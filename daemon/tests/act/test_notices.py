@@ -342,6 +342,18 @@ async def test_one_notice_for_all_recipients_of_a_mail(office: Office) -> None:
     assert "and 50 more recipients" in text
 
 
+async def test_tag_is_that_of_the_log(office: Office, tmp_path: Path) -> None:
+    """Features 12.05: the same name and text as in the log, empty where there is none."""
+    place = tmp_path / "l10n" / "en_US"
+    place.mkdir(parents=True)
+    source = "From: {{ hdrfrom }}\nSubject: <{{ partition_tag }}>\n\nbody\n"
+    (place / "template-virus-admin.txt").write_text(source)
+    for tag, expected in (("25", "<25>"), (0, "<>")):
+        office.set(virus_admin="admin@example.test", l10n_directory=str(tmp_path / "l10n"), partition_tag=tag)
+        await office.act(stopped(A, Destiny.DISCARD))
+        assert office.sent[-1][2]["Subject"] == expected
+
+
 async def test_new_viruses(office: Office) -> None:
     """Contract B11.06: only the first time that a worker meets a virus of that name."""
     office.set(newvirus_admin="admin@example.test")

@@ -11,6 +11,7 @@ from email.errors import MessageError
 from email.header import decode_header
 from email.utils import format_datetime
 
+from mailcordon.config.partition_tag import partition_tag, shown_tag
 from mailcordon.config.settings import Settings
 from mailcordon.mail.category import Category, Major
 from mailcordon.mail.feedback import FeedbackReport
@@ -50,6 +51,8 @@ class NoticeContext:
     """Author of the notification."""
     date: str
     mail_id: str
+    partition_tag: str
+    """Empty where there is none, as in the log (features 12.05)."""
     log_id: str
     received: str
     """When the mail came."""
@@ -114,6 +117,7 @@ def about(
         hdrfrom=hdrfrom,
         date=format_datetime(now),
         mail_id=mail.mail_id,
+        partition_tag=shown_tag(partition_tag(settings, mail.received_at)),
         log_id=mail.log_id,
         received=format_datetime(mail.received_at),
         size=mail.size,
@@ -193,6 +197,7 @@ def sample_contexts() -> tuple[NoticeContext, NoticeContext]:
         hdrfrom='"Content-filter at gate.example.com" <postmaster@gate.example.com>',
         date="Sun, 22 Nov 2026 12:00:00 +0000",
         mail_id="AbCdEfGhIjKl",
+        partition_tag="47",
         log_id="04711-01",
         received="Sun, 22 Nov 2026 11:59:58 +0000",
         size=4711,
@@ -232,6 +237,7 @@ def sample_contexts() -> tuple[NoticeContext, NoticeContext]:
         hdrfrom=full.hdrfrom,
         date=full.date,
         mail_id=full.mail_id,
+        partition_tag="",
         log_id=full.log_id,
         received=full.received,
         size=0,
