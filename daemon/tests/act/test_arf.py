@@ -44,7 +44,7 @@ def parsed(octets: bytes) -> tuple[EmailMessage, str, dict[str, list[str]], Emai
 
 
 def test_every_field(make_mail: MakeMail) -> None:
-    """B11.08: three parts, every field of the second."""
+    """B11.08, features 18.18: three parts, every field of the second (RFC 5965)."""
     mail = make_mail(ORIGINAL, recipients=["bob@example.test", "eve@example.test"])
     message, text, fields, original = parsed(composed(mail))
     assert message["From"] == "Filter <f@gate.example.test>"

@@ -45,7 +45,7 @@ def parsed(octets: bytes) -> tuple[EmailMessage, EmailMessage, list[Message], Em
 
 
 def test_every_field(make_mail: MakeMail) -> None:
-    """Contract B11.01, B11.05, features 14.06: three parts, and all fields of the message and of the recipient."""
+    """Contract B11.01, B11.05, features 14.06, 18.18: three parts, all fields of message and recipient."""
     session = Session(client=Client(helo="mx.sender.example", addr="192.0.2.7"))
     recipient = Recipient("bob@example.test", orcpt="rfc822;b+2Bob@example.test")
     mail = make_mail(ORIGINAL, recipients=[recipient], session=session)

@@ -68,7 +68,7 @@ def secret_of(daemon: Daemon, mail_id: str) -> str:
 
 
 def test_tool_of_amavisd_releases(daemon: Daemon, next_hop: NextHop, infected: str) -> None:
-    """Contract B1.38, features 1.23, 5.38, 12.12, 12.15, checklist 34: amavisd-new's own program, packaged defaults.
+    """Contract B1.38, features 1.23, 5.38, 12.12, 12.15, 15.06, checklist 34: amavisd-new's program, usual settings.
 
     The body arrives as it was, with the Resent fields on top of the fields of the original (B1.31, B1.32).
     """

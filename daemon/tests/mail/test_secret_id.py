@@ -14,7 +14,7 @@ RAW = bytes(range(9))
 
 
 def test_secret_follows_from_the_key() -> None:
-    """B1.25: it fits into its column, differs by mail and by key, and is accepted by its own key only."""
+    """B1.25, features 18.15: it fits into its column, differs by mail and key, is accepted by its own key only."""
     mail_id = new_mail_id()
     secret = OURS.of(mail_id)
     assert len(secret) == SECRET_LENGTH == 16

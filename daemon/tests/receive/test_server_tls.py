@@ -298,7 +298,7 @@ async def test_each_interface_has_its_level(make_tls: MakeSettings) -> None:
 async def test_old_versions_are_refused(
     make_tls: MakeSettings, certificate: Certificate, newest: ssl.TLSVersion, *, works: bool
 ) -> None:
-    """TLS 1.2 at least."""
+    """Features 18.10: TLS 1.2 at least."""
     context = trusting(certificate)
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     # What the client is willing to speak must not be what refuses.
