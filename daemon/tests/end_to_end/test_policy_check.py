@@ -37,7 +37,7 @@ def names(answer: Answer) -> list[str]:
 
 
 def test_clean_mail_goes_on_with_the_client(daemon: Daemon, next_hop: NextHop) -> None:
-    """B1.13, B1.18 to B1.20, B1.22, features 12.26: nothing is forwarded; the client is told what to add, in order."""
+    """B1.08, B1.13, B1.14, B1.18 to B1.20, B1.22, features 12.26: the client is told what to add, in order."""
     daemon.start()
     directory = deposited(daemon, text_mail(eicar_twin(), "clean"))
     answer = check(

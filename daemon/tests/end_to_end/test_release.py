@@ -132,7 +132,7 @@ def test_several_requests_on_connections(daemon: Daemon, next_hop: NextHop, infe
 
 
 def test_secret_is_asked_for_where_it_is_required(daemon: Daemon, next_hop: NextHop) -> None:
-    """B1.25: on a TCP port nobody releases without the secret, and nowhere with a wrong one."""
+    """B1.01, B1.25: on a TCP port nobody releases without the secret, and nowhere with a wrong one."""
     port = free_port()
     daemon.configure(
         "45-tcp",
@@ -183,6 +183,28 @@ def test_our_command(daemon: Daemon, next_hop: NextHop, infected: str, tmp_path:
     away = our_tool(daemon, infected)
     assert away.returncode == 69
     assert away.stderr.startswith("mailcordon: cannot ask the daemon at ")
+
+
+def test_optional_attributes(daemon: Daemon, next_hop: NextHop, infected: str) -> None:
+    """B1.24, B1.32, B1.35: another sender, other recipients, who asked for it; a reply for each recipient, in order."""
+    mail_id = mail_id_of(infected)
+    request = [
+        f"request=RELEASE\r\nmail_id={mail_id}\r\nquar_type=F\r\nmail_file={infected}\r\n",
+        "requested_by=<desk@example.test>\r\nsender=<again@sender.example>\r\n",
+        "recipient=<eve@example.test>\r\nrecipient=<dan@example.test>\r\n\r\n",
+    ]
+    replies = ask(control_socket(daemon), "".join(request).encode()).splitlines()
+    assert [reply.partition(",")[0] for reply in replies] == ["setreply=250 2.6.0 Ok", "setreply=250 2.6.0 Ok", ""]
+    message = the_message(next_hop)
+    assert (message["Resent-From"], message["Resent-To"]) == ("<desk@example.test>", "undisclosed-recipients:;")
+    line = f": {mail_id} <again@sender.example> -> <eve@example.test>,<dan@example.test>"
+    wait_until(lambda: line in daemon.log(), "log entry")
+    place = daemon.home / "virusmails" / infected
+    place.chmod(0o640)
+    kept = place.read_bytes().replace(b"X-Envelope-To", b"X-Was-To")
+    place.write_bytes(kept)
+    answer = ask(control_socket(daemon), request[0].encode() + b"\r\n")
+    assert answer == "setreply=250 2.5.0 No%20recipients,%20nothing%20to%20do\r\n\r\n"
 
 
 REFUSED = [

@@ -28,7 +28,7 @@ def kept(daemon: Daemon, token: str, number: int = 1) -> str:
 
 
 def test_release_from_sql(daemon: Daemon, next_hop: NextHop) -> None:
-    """Features 11.19, 12.09-12.11: found by mail_id or tag; refused where that is not clear or the secret wrong."""
+    """B1.28, features 11.19, 12.09-12.11: found by mail_id or tag; refused where unclear or the secret wrong."""
     with_sqlite(daemon, 'spam_quarantine_method = "sql:"\npartition_tag = 25')
     daemon.start()
     name = kept(daemon, "first")
