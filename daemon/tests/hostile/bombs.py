@@ -9,6 +9,8 @@ import zipfile
 import zlib
 from collections.abc import Callable
 
+from quines import gzip_quine, zip_quine
+
 MIB = 1 << 20
 
 
@@ -81,72 +83,6 @@ def _apply(matrix: list[int], vector: int) -> int:
     return result
 
 
-def gzip_quine() -> bytes:
-    """A gzip file that unpacks to itself, for ever (R. Cox, "Zip Files All The Way Down", 2010)."""
-    prefix = b"\x1f\x8b\x08\x08\0\0\0\0\x02\x03r.gz\0"
-    end_of_data = b"\x01\0\0\xff\xff"
-
-    def literal(octets: int) -> bytes:
-        return struct.pack("<BHH", 0, octets, octets ^ 0xFFFF)
-
-    def repeat(octets: int) -> bytes:
-        """A block of 5 octets with fixed codes: twice a half of the last `octets`, from as far back, 18 to 20."""
-        bits = "010"
-        for _ in range(2):
-            bits += f"{octets // 2 - 2:07b}" + f"{8:05b}" + f"{octets - 17:03b}"[::-1]
-        bits += "0" * 7
-        return int(bits[::-1], 2).to_bytes(5, "little")
-
-    def build(checksum: int) -> bytes:
-        size = 0
-        file = b""
-        for _ in range(2):
-            tail = end_of_data + struct.pack("<II", checksum, size)
-            first, one, four, last = literal(20), literal(5), literal(20), literal(5 + len(tail))
-            again, again_4, again_last = repeat(20), repeat(20), repeat(5 + len(tail))
-            zero = literal(0)
-            file = (
-                prefix
-                + (first + prefix + first)
-                + again
-                + (one + again)
-                + (one + one)
-                + (four + again + one + one + four)
-                + again_4
-                + (four + again_4 + four + again_4 + four)
-                + again_4
-                + (four + again_4 + zero + zero + last)
-                + again_4
-                + (zero + zero + last)
-                + (again_last + tail)
-                + again_last
-                + tail
-            )
-            size = len(file)
-        return file
-
-    # The file holds its own checksum; CRC-32 is linear, so that is 32 equations with 32 unknowns.
-    constant = zlib.crc32(build(0))
-    columns = [zlib.crc32(build(1 << bit)) ^ constant ^ (1 << bit) for bit in range(32)]
-    return build(_solve(columns, constant))
-
-
-def _solve(columns: list[int], target: int) -> int:
-    """Which columns give `target` by exclusive or."""
-    basis: dict[int, tuple[int, int]] = {}
-    for number, column in enumerate(columns):
-        chosen = 1 << number
-        while column and (top := column.bit_length()) in basis:
-            column, chosen = column ^ basis[top][0], chosen ^ basis[top][1]
-        if column:
-            basis[column.bit_length()] = (column, chosen)
-    solution = 0
-    while target:
-        value, chosen = basis[target.bit_length()]
-        target, solution = target ^ value, solution ^ chosen
-    return solution
-
-
 def gzip_of_zeros(size: int = 10 << 30) -> bytes:
     """10 GiB of zeros in a gzip file in a gzip file."""
     return gzip.compress(gzip.compress(bytes(10 * MIB), mtime=0) * (size // (10 * MIB)), mtime=0)
@@ -200,6 +136,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "42.zip": nested_zips,
     "overlap.zip": overlapping_zip,
     "r.gz": gzip_quine,
+    "again.zip": zip_quine,
     "zeros.gz.gz": gzip_of_zeros,
     "zeros.bz2": bzip2_of_zeros,
     "zeros.xz": xz_of_zeros,
