@@ -4,10 +4,13 @@ Issue 6 (hostile inputs), contracts B13.03 to B13.05, features 7.10 and 18.19, d
 """
 
 import base64
+import gzip
+import io
 import random
 import re
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,7 +228,16 @@ def test_bomb(name: str, daemon: Daemon) -> None:
     assert re.search(r"HOLD reason: (?:Exceeded|Maximum)", sent.log), sent.log
 
 
-@pytest.mark.parametrize("name", ["42.zip", "zeros.gz.gz", "r.gz"])
+def test_quines_are_some() -> None:
+    """What the daemon is to meet: archives that never come to an end."""
+    packed = BOMBS["r.gz"]()
+    assert gzip.decompress(packed) == packed
+    packed = BOMBS["again.zip"]()
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        assert [archive.read(name) for name in archive.namelist()] == [packed]
+
+
+@pytest.mark.parametrize("name", ["42.zip", "zeros.gz.gz", "r.gz", "again.zip"])
 def test_bomb_does_not_cover_a_virus(name: str, daemon: Daemon) -> None:
     """B13.04, issue 6: a limit never cancels the other checks, for which amavisd-new passes such mail."""
     bomb = BOMBS[name]()
