@@ -44,3 +44,20 @@ async def test_damage_is_told_or_does_not_matter(damage: Damage, archives: dict[
     }
     texts = [problem.text for problem in found.problems]
     assert not [text for text in texts if text.startswith("decoder ")], "an exception or a signal"
+    assert not [text for text in texts if "0x" in text or "None" in text], "of use to nobody"
+
+
+async def test_what_is_cut_off_is_not_called_encrypted(
+    archives: dict[str, Path], encrypted_archives: dict[str, Path], tmp_path: Path
+) -> None:
+    """B13.05: only a member that needs a password is; of a damaged archive with such a member both are told."""
+    files = {**archives, "encrypted.zip": encrypted_archives["old.zip"]}
+    cut: dict[str, Path] = {}
+    for name, archive in files.items():
+        cut[name] = tmp_path / f"cut {name}"
+        octets = archive.read_bytes()
+        cut[name].write_bytes(octets[: len(octets) // 2])
+    found = await opened(cut, tmp_path)
+    last = f"1.{len(cut)}"
+    assert {problem.location for problem in found.problems if problem.kind is ProblemKind.ENCRYPTED} == {last}
+    assert ProblemKind.UNREADABLE in {problem.kind for problem in found.problems if problem.location == last}

@@ -16,8 +16,9 @@ from unpacking import MakeMail, MakeSettings, attached, is_empty, through, unpac
 from mailcordon.config.policy import policies_for_mail
 from mailcordon.config.policy_banks import PolicyBanks
 from mailcordon.mail.category import Category, Major
+from mailcordon.mail.part import Part
 from mailcordon.pipeline import Inspection, Pipeline
-from mailcordon.unpack import split
+from mailcordon.unpack import decoded, split
 from mailcordon.unpack.quota import quota_for
 from mailcordon.unpack.unpacker import Unpacker
 from samples import eicar, plain, with_attachment, zipped
@@ -114,6 +115,40 @@ async def test_keep_decoded_original(make_settings: MakeSettings, make_mail: Mak
             kept.append([part.location for part in root.walk() if part.file])
             await unpacked.close()
     assert kept == [["1.2", "1.2.1"], ["1.2.1"]]
+
+
+async def test_own_rules_for_types_hold_for_plain_texts(make_settings: MakeSettings, make_mail: MakeMail) -> None:
+    """Contract B12.07, features 5.47: libmagic is asked about each part once there are rules for what it says; without
+    any, plain texts are known by a cheap look."""
+    types = []
+    for rules in ([], [["^ASCII text", ["note"]], ["^empty", "void"]]):
+        settings = make_settings(map_full_type_to_short_type_re=rules)
+        mail = make_mail(attached(("a.txt", b"Hello\r\n"), ("b.txt", b"")))
+        root = split(mail.content.view()).root
+        async with unpacker(settings) as unpacking:
+            unpacked = await unpacking.unpack(mail, root, settings)
+            types.append([part.short_types for part in root.children])
+            await unpacked.close()
+    assert types == [[("asc",), ("asc",), ("empty",)], [("note",), ("note",), ("void",)]]
+
+
+async def test_a_text_is_decoded_once(
+    make_settings: MakeSettings, make_mail: MakeMail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that the cheap look leaves to a decoder process."""
+    settings = make_settings()
+    asked: list[str] = []
+
+    def decoded_and_noted(octets: memoryview, part: Part) -> bytes:
+        asked.append(part.location)
+        return decoded(octets, part)
+
+    monkeypatch.setattr("mailcordon.unpack.unpacker.decoded", decoded_and_noted)
+    mail = make_mail(plain(b"#!/bin/sh\r\necho\r\n"))
+    root = split(mail.content.view()).root
+    async with unpacker(settings) as unpacking:
+        await (await unpacking.unpack(mail, root, settings)).close()
+    assert (asked, root.full_type) == (["1"], "POSIX shell script, ASCII text executable, with CRLF line terminators")
 
 
 def test_quota(make_settings: MakeSettings) -> None:

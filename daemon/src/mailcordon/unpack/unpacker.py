@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 AT_ONCE = 16 * 1024
 """Octets of parts that are looked at on the event loop; the rest goes to a thread."""
 PARTS_AT_ONCE = 10
+_Unsettled = tuple[Part, bytes | None]
+"""A part that the cheap look does not settle, with its body where that was decoded for it."""
 TEXTS = "asc"
 """Type of plain texts, whose decoder is off as packaged (features 7.05)."""
 
@@ -61,6 +63,7 @@ class Unpacker:
         self._memory = settings.decoder_memory_limit
         self._switched_off = frozenset(name for name, wanted in settings.decoders.items() if not wanted)
         self._texts_may_hold_files = TEXTS not in self._switched_off
+        self._has_rules_for_types = bool(settings.map_full_type_to_short_type_re)
         self._pool = DecoderPool(
             settings.TEMPBASE,
             size=settings.max_decoders,
@@ -115,35 +118,41 @@ class Unpacker:
         """End the decoder processes."""
         await self._pool.close()
 
-    def _look_at_once(self, octets: memoryview, root: Part) -> list[Part]:
+    def _look_at_once(self, octets: memoryview, root: Part) -> list[_Unsettled]:
         """Settle the parts for which that takes no time worth speaking of; gives back the others."""
-        rest: list[Part] = []
+        rest: list[_Unsettled] = []
         left, count = AT_ONCE, PARTS_AT_ONCE
         for part in _leaves(root):
             size = part.end - part.body_start
             if size > left or not count:
-                rest.append(part)
+                rest.append((part, None))
                 continue
             left -= size
             count -= 1
-            if not part.content_type.startswith("text/") or not self._settle(part, decoded(octets, part)):
-                rest.append(part)
+            body = decoded(octets, part) if part.content_type.startswith("text/") else None
+            if body is None or not self._settle(part, body):
+                rest.append((part, body))
         return rest
 
     def _settle(self, part: Part, body: bytes) -> bool:
         """Whether the part is known well enough by a cheap look."""
         part.size = len(body)
+        if self._has_rules_for_types:  # they go by what libmagic says, which is not asked here
+            return False
         types = plain_types(body, part.content_type, part.names, may_hold_files=self._texts_may_hold_files)
         part.short_types = types or ()
         return types is not None
 
-    def _write(self, octets: memoryview, rest: Sequence[Part], settings: Settings, unpacked: Unpacked) -> list[Part]:
+    def _write(
+        self, octets: memoryview, rest: Sequence[_Unsettled], settings: Settings, unpacked: Unpacked
+    ) -> list[Part]:
         """Write the decoded bodies of those parts of `rest` that need a decoder process to files; for a thread."""
         waiting: list[Part] = []
-        for part in rest:
-            body = decoded(octets, part)
-            if self._settle(part, body):
-                continue
+        for part, body in rest:
+            if body is None:
+                body = decoded(octets, part)
+                if self._settle(part, body):
+                    continue
             if len(waiting) >= settings.MAXFILES:
                 text = f"Maximum number of files ({settings.MAXFILES}) exceeded"
                 problem = Problem(ProblemKind.OVER_LIMITS, part.location, text)

@@ -115,7 +115,7 @@ def read_archive(file: Path, formats: Sequence[str], filters: Sequence[str], sin
                 noted |= encrypted
                 failure = _take(archive, entry, sink, encrypted=encrypted) or failure
         except CannotDecodeError as error:
-            if not archive.has_encrypted_entries and "encrypt" not in str(error).lower():
+            if "encrypt" not in str(error).lower():
                 raise
             if not noted:  # even the names are encrypted
                 sink.note("", attributes=ENCRYPTED)

@@ -17,6 +17,7 @@ CHUNK = 256 * 1024
 _END_OF_ARCHIVE = 1
 _FAILED_ENTRY = -25
 _MAX_BAD_ENTRIES = 20
+_NO_REASON = "libarchive finds it broken or cut off"
 _KINDS = 0o170000
 _DIRECTORY = 0o040000
 _SYMBOLIC_LINK = 0o120000
@@ -49,7 +50,6 @@ class Libarchive:
         self.ffi: Any = ffi
         self.error: type[Exception] = ArchiveError
         self.entry_is_encrypted = ffi.ffi("entry_is_encrypted", [c_void_p], c_int)
-        self.has_encrypted_entries = ffi.ffi("read_has_encrypted_entries", [c_void_p], c_int)
 
     def open(self, file: Path, formats: Sequence[str], filters: Sequence[str]) -> "OpenArchive":
         """Raises CannotDecodeError when it is none of these formats and filters."""
@@ -86,11 +86,6 @@ class OpenArchive:
             self._ffi.entry_free(self._entry)
             self._ffi.read_free(self._pointer)
             self._pointer = None
-
-    @property
-    def has_encrypted_entries(self) -> bool:
-        """Whether it has met any that it could not read for want of a password."""
-        return bool(self._library.has_encrypted_entries(self._pointer) > 0)
 
     @property
     def is_filtered(self) -> bool:
@@ -144,5 +139,6 @@ class OpenArchive:
 
 def reason(error: Exception) -> str:
     """What libarchive says, as one line; it quotes no octets but those of names."""
-    text = str(getattr(error, "msg", None) or error)
+    # Where it says nothing, as of most archives that are cut off, the binding's text is an address in memory.
+    text = str((error.msg or _NO_REASON) if hasattr(error, "msg") else error)
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())[:200]
