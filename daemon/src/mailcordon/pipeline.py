@@ -19,16 +19,19 @@ from mailcordon.config.policy_banks import PolicyBanks, Regime
 from mailcordon.config.recipient_fields import FieldProvider
 from mailcordon.config.sender_rating import NEUTRAL
 from mailcordon.config.settings import Settings
+from mailcordon.correspondence import look_into
 from mailcordon.errors import QuarantineError
 from mailcordon.hooks.plugins import HookedMail, Plugins
 from mailcordon.judge.judge import judge
 from mailcordon.judge.virus_scores import with_virus_scores
 from mailcordon.log_levels import NOTICE
+from mailcordon.mail.bounce import BounceOutcome
 from mailcordon.mail.category import OVER_LIMITS
 from mailcordon.mail.credibility import credibility
 from mailcordon.mail.finding import Findings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.part import Part
+from mailcordon.mail.penpal import PenPals
 from mailcordon.mail.release import ReleaseRequest
 from mailcordon.mail.reply import Reply
 from mailcordon.mail.score import points_text
@@ -66,17 +69,27 @@ class Inspection:
     """The message's place in the data base; None without one."""
     decoders: tuple[str, ...] = ()
     """Names of the decoders that opened something, one for each time (B17.05)."""
+    bounce: BounceOutcome | None = None
+    """What became of it as a bounce; None where nobody has looked (B16.06)."""
 
 
 class Pipeline:
     """Takes messages through all rooms; one instance a worker, any number of messages at a time."""
 
-    def __init__(self, banks: PolicyBanks, fields: FieldProvider | None = None, store: "Store | None" = None) -> None:
-        """`fields`: a data base that knows settings of recipients (B3.02); `store`: one that keeps the mail log."""
+    def __init__(
+        self,
+        banks: PolicyBanks,
+        fields: FieldProvider | None = None,
+        store: "Store | None" = None,
+        pen_pals: PenPals | None = None,
+    ) -> None:
+        """`fields`: a data base that knows settings of recipients (B3.02); `store`: one that keeps the mail log;
+        `pen_pals`: one that knows from it who has written to whom (B16.01)."""
         self._banks = banks
         self._fields = fields
         self._unpacker = Unpacker(banks.base)
         self._store = store
+        self._pen_pals = pen_pals
         self._checks = Checks(banks.base)
         self._actor = Actor(banks.base)
         self._plugins = Plugins.of(banks)
@@ -139,6 +152,10 @@ class Pipeline:
                 mail = self._under(mail, banks)
                 settings = self._banks.of(mail.session)
                 policies = policies_for_mail(settings, mail, fields)
+        bounce = None
+        if self._pen_pals and (settings.penpals_bonus_score or settings.bounce_killer_score):
+            known = await look_into(self._pen_pals, mail, structure.root, findings, policies, settings)
+            findings, bounce = known.findings, known.bounce
         if place:
             # Not before: the checks need not wait for it. Not later: verdicts name the mail_id.
             mail = await place.settle(mail)
@@ -146,7 +163,7 @@ class Pipeline:
         verdicts = judge(mail, findings, policies, settings)
         mail.lap("judge")
         return Inspection(
-            mail, settings, structure.root, findings, policies, verdicts, hooked, place, unpacked.decoders
+            mail, settings, structure.root, findings, policies, verdicts, hooked, place, unpacked.decoders, bounce
         )
 
     async def process(self, mail: Mail) -> tuple[Inspection, Outcome]:
@@ -201,6 +218,8 @@ class Pipeline:
         counted: dict[str, float] = {**self._actor.counters.by_name()}
         if self._store:
             counted["GenMailIdRetries"] = self._store.counters.gen_mail_id_retries
+        if self._pen_pals:
+            counted |= self._pen_pals.counts
         return counted
 
     async def close(self) -> None:

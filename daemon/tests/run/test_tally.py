@@ -1,5 +1,6 @@
 """What is counted of messages (B17.01, B17.02, B17.04, B17.05)."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -8,14 +9,17 @@ import pytest
 from mailcordon.config.policy import policies_for_mail
 from mailcordon.config.settings import Settings
 from mailcordon.judge.judge import judge
+from mailcordon.mail.bounce import BounceOutcome
 from mailcordon.mail.category import Category, Major
 from mailcordon.mail.envelope import Session
 from mailcordon.mail.finding import Finding, Findings, SpamScore
 from mailcordon.mail.message import Mail
 from mailcordon.mail.part import Part
+from mailcordon.mail.penpal import PenPal
 from mailcordon.mail.reply import Reply
 from mailcordon.mail.verdict import Disposition, Outcome, QuarantineCopy, RecipientOutcome
 from mailcordon.pipeline import Inspection
+from mailcordon.run.counter_bases import bases_of
 from mailcordon.run.counter_file import CAPACITY, CounterFile
 from mailcordon.run.tally import Tally
 from samples import plain
@@ -38,6 +42,7 @@ def count(make_settings: MakeSettings, make_mail: MakeMail) -> Count:
         copies: tuple[QuarantineCopy, ...] = (),
         decoders: tuple[str, ...] = (),
         types: tuple[str, ...] = (),
+        bounce: BounceOutcome | None = None,
         **mail_parts: Any,
     ) -> dict[str, float]:
         settings = make_settings(bypass_virus_checks=False, bypass_spam_checks=False)
@@ -49,7 +54,7 @@ def count(make_settings: MakeSettings, make_mail: MakeMail) -> Count:
             tuple(RecipientOutcome(*pair, TAKEN) for pair in zip(verdicts, dispositions, strict=True)), TAKEN, copies
         )
         file = CounterFile()
-        inspection = Inspection(mail, settings, root, findings, policies, verdicts, decoders=decoders)
+        inspection = Inspection(mail, settings, root, findings, policies, verdicts, decoders=decoders, bounce=bounce)
         Tally(file).message(inspection, outcome)
         file.counts["size"] = mail.size
         return dict(file.counts)
@@ -143,6 +148,31 @@ def test_what_was_found_and_kept(count: Count) -> None:
         "InMsgsBounceNullRPath": 1,
     }
     assert {name: found.get(name) for name in wanted} == wanted
+
+
+def test_outcomes_of_bounces_add_up(count: Count) -> None:
+    """Features 11.39, B17.01: each counted bounce has one outcome; that of a null sender is counted beside them."""
+    total: Counter[str] = Counter()
+    for outcome in BounceOutcome:
+        total.update({name: int(n) for name, n in count(bounce=outcome, sender="").items() if "Bounce" in name})
+    assert total.pop("InMsgsBounceNullRPath") == len(BounceOutcome)
+    assert total.pop("InMsgsBounce") == sum(total.values()) == 5
+    assert set(total) == {
+        f"InMsgsBounce{word}"
+        for word in ("Killed", "Unverifiable", "RescuedByPenPals", "RescuedByDomain", "RescuedByOriginating")
+    }
+    assert {bases_of(name) for name in total} == {("InMsgsBounce",)}
+    assert "InMsgsBounce" not in count(sender="a@b.example")
+
+
+@pytest.mark.parametrize(
+    ("score", "bonus", "saved"),
+    [(20, 14, {"Tag2", "Kill"}), (20, 13, set()), (6, 5, set()), (6.31, 0.5, {"Tag2", "Kill"})],
+)
+def test_saved_by_pen_pals(score: float, bonus: float, saved: set[str], count: Count) -> None:
+    """B16.03: levels that the mail does not reach only because of the bonus; the levels are 6.31, tag3 has none."""
+    found = count(Findings(spam=SpamScore(score), pen_pals={LOCAL: PenPal(60, bonus, "mailid")}))
+    assert {name for name in found if "PenPals" in name} == {f"PenPalsSavedFrom{level}" for level in saved}
 
 
 def test_names_of_viruses_leave_room_for_others(make_mail: MakeMail, make_settings: MakeSettings) -> None:

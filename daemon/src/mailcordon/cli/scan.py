@@ -109,7 +109,7 @@ def _mail(content: Content, settings: Settings, sender: str | None, recipients: 
 
 async def _inspect(mail: Mail, settings: Settings) -> Inspection:
     databases = WorkerDatabases(settings, with_store=False)
-    pipeline = Pipeline(PolicyBanks(settings), databases.fields)
+    pipeline = Pipeline(PolicyBanks(settings), databases.fields, pen_pals=databases.pen_pals)
     try:
         return await pipeline.inspect(mail)
     finally:

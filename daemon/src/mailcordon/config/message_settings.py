@@ -34,6 +34,7 @@ from mailcordon.config.types import (
 T = TypeVar("T")
 
 Seconds = Annotated[int, Field(ge=1)]
+Points = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 _TAG = r"^([A-Za-z0-9_-]|%[GgVYymdjUWuwHaAbB]){1,20}$"
 PartitionTag = Annotated[
@@ -284,6 +285,15 @@ class MessageSettings(BaseModel):
     """Black lists by recipient, then by sender (B3.21)."""
     score_sender: NumberLookups
     """Points by recipient, then by sender; all entries for the recipient add up (B3.22)."""
+
+    # Pen pals and bounces
+    penpals_bonus_score: Points
+    """Points that mail is better for if the recipient has just written to its sender; 0: nobody looks (B16.01, B16.02).
+    """
+    penpals_halflife: Seconds
+    """Seconds after which half of that is left (B16.02)."""
+    bounce_killer_score: Points
+    """Points for bounces of mail that was not sent from here; 0: nobody looks (B16.06, features 11.33)."""
 
     # Subject and address of delivered mail
     spam_subject_tag: TextLookup

@@ -41,6 +41,7 @@ def risks(settings: Settings) -> Iterator[str]:
     yield from _doors(settings)
     yield from _interfaces(settings)
     yield from _own_users(settings)
+    yield from _correspondence(settings)
     for bank, effective in regimes(settings):
         for rule in _RULES:
             for names, what in rule(effective):
@@ -129,6 +130,19 @@ def _own_users(settings: Settings) -> Iterator[str]:
             f"policy_bank.{OWN_USERS}: never holds, as no mail is originating; "
             "set mynetworks, or originating in the bank of a port for your users"
         )
+
+
+def _correspondence(settings: Settings) -> Iterator[str]:
+    """Only a log of all messages knows who has written to whom (B16.01, features 11.32)."""
+    for bank, effective in regimes(settings):
+        for name in ("penpals_bonus_score", "bounce_killer_score"):
+            key = named_in(settings, bank, (name,))
+            if not key or not getattr(effective, name):
+                continue
+            if not settings.storage_sql_dsn:
+                yield f"{key}: has no effect without a data base; set storage_sql_dsn"
+            elif not settings.sql_store_info_for_all_msgs:
+                yield f"{key}: has little effect while the data base lacks messages (sql_store_info_for_all_msgs)"
 
 
 def _is_nothing(networks: Networks) -> bool:

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from mailcordon.config.av_scanner import AvScanner
 from mailcordon.config.bank import PolicyBanksTable
 from mailcordon.config.bank_names import BankName
 from mailcordon.config.by_category import ByCategory
 from mailcordon.config.interfaces import FileMode, Interface, SocketPath
+from mailcordon.config.lookup_parse import UNDEFINED
 from mailcordon.config.message_settings import Count, MessageSettings, Seconds
 from mailcordon.config.plugin_source import PluginSource
 from mailcordon.config.schema_types import schema_of_one_or_list
@@ -27,6 +28,11 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 SCANNER_SHARE = 0.6
 """Of the time that remains for a message, what a scanner may take; then others can still be asked, or the client be
 answered (B18.07)."""
+OptionalNumber = Annotated[
+    Annotated[float, Field(allow_inf_nan=False)] | None,
+    BeforeValidator(lambda raw: None if raw == UNDEFINED else raw),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"const": UNDEFINED}]}),
+]
 
 
 class Settings(MessageSettings):
@@ -203,6 +209,15 @@ class Settings(MessageSettings):
     sql_log_retention_days: Count
     """Days after which `mailcordon db purge` removes a message from the mail log, unless a copy of it has to stay in
     quarantine; 0: never (B2.32, features 18.20)."""
+
+    # Pen pals
+    penpals_threshold_low: float
+    """Mail with a lower score passes in any case, so that nobody looks (B16.01)."""
+    penpals_threshold_high: OptionalNumber
+    """Mail with a score above this and the bonus is stopped in any case, so that nobody looks; `undef`: there is no
+    such score (B16.01)."""
+    penpals_timeout: Seconds
+    """Seconds that the data base may take to say who has written to whom; then it is not known."""
 
     # Log
     do_syslog: bool

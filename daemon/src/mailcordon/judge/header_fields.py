@@ -75,6 +75,8 @@ def _fields(
         yield from _alerts(ruling)
     if findings.modified:
         yield "X-Amavis-Modified", f"Mail body modified ({findings.modified}) - {settings.myhostname}"
+    if ruling.pen_pal and policy.is_local:
+        yield "X-Amavis-PenPals", f"age {ruling.pen_pal.age_text}"
     if findings.os_fingerprint and policy.is_local:
         yield "X-Amavis-OS-Fingerprint", f"{findings.os_fingerprint}, {_client(mail.session.client)}"
     yield "X-Amavis-Category", ruling.main.display_name
@@ -134,7 +136,13 @@ def _spam_fields(ruling: Ruling, findings: Findings, settings: Settings) -> Iter
 def _tests(ruling: Ruling, findings: Findings) -> list[tuple[str, float | None]]:
     """All tests that hit: those of the scanners, and ours (B9.09)."""
     spam, points = findings.spam_for(ruling.policy.sa_username), ruling.policy.sender.points
-    return [*(spam.tests if spam else ()), *findings.points, *([("AM.WBL", points)] if points else [])]
+    pal = ruling.pen_pal
+    return [
+        *(spam.tests if spam else ()),
+        *findings.points,
+        *([("AM.WBL", points)] if points else []),
+        *([("AM.PENPAL", -pal.bonus)] if pal else []),
+    ]
 
 
 def _status(ruling: Ruling, findings: Findings, shown: float, *, is_spammy: bool) -> str:

@@ -12,11 +12,13 @@ from mailcordon.judge.extension import with_extension
 from mailcordon.judge.header_fields import header_edits
 from mailcordon.judge.reasons import reason_for
 from mailcordon.judge.ruling import Ruling
+from mailcordon.judge.score import score_for
 from mailcordon.mail.bulk import is_bulk
 from mailcordon.mail.category import CLEAN, CLEAN_TAGGED, OVERSIZED, SPAMMY_TAG3, Category, Destiny, Major
 from mailcordon.mail.envelope import Recipient
 from mailcordon.mail.finding import Finding, Findings
 from mailcordon.mail.message import Mail
+from mailcordon.mail.penpal import PenPal
 from mailcordon.mail.verdict import Verdict
 
 _FOR_GOOD = frozenset({Destiny.REJECT, Destiny.BOUNCE})
@@ -29,6 +31,8 @@ class _Case:
     policy: Policy
     found: tuple[Finding, ...]
     """The findings that concern him by his address."""
+    pen_pal: PenPal | None = None
+    """Of his."""
 
 
 def judge(mail: Mail, findings: Findings, policies: Sequence[Policy], settings: Settings) -> tuple[Verdict, ...]:
@@ -52,17 +56,19 @@ def judge(mail: Mail, findings: Findings, policies: Sequence[Policy], settings: 
 
 
 def _cases(mail: Mail, findings: Findings, policies: Sequence[Policy]) -> list[_Case]:
-    """The case of each recipient; recipients of one policy whom the same findings concern have the same object."""
+    """The case of each recipient; recipients of one policy whom the same findings concern, and who have written to the
+    sender at the same time or not at all, have the same object."""
     found = findings.found
     differ = any(finding.recipients is not None for finding in found)
-    known: dict[tuple[Policy, tuple[int, ...]], _Case] = {}
+    known: dict[tuple[Policy, tuple[int, ...], PenPal | None], _Case] = {}
     cases = []
     for recipient, policy in zip(mail.envelope.recipients, policies, strict=True):
         # Numbers, as there may be hundreds of recipients, and findings take their time to be compared.
         own = tuple(i for i, finding in enumerate(found) if finding.concerns(recipient.address)) if differ else ()
-        case = known.get((policy, own))
+        pal = findings.pen_pal_of(recipient.address)
+        case = known.get((policy, own, pal))
         if case is None:
-            case = known[policy, own] = _Case(policy, tuple(found[i] for i in own) if differ else found)
+            case = known[policy, own, pal] = _Case(policy, tuple(found[i] for i in own) if differ else found, pal)
         cases.append(case)
     return cases
 
@@ -70,7 +76,8 @@ def _cases(mail: Mail, findings: Findings, policies: Sequence[Policy]) -> list[_
 def _rule(mail: Mail, findings: Findings, case: _Case, settings: Settings) -> Ruling:
     policy = case.policy
     found = tuple(finding for finding in case.found if _counts(finding, policy))
-    score = _score(findings, policy)
+    pal = case.pen_pal
+    score = score_for(findings, policy, pal.bonus if pal else 0.0)
     categories = {finding.category for finding in found}
     if not policy.bypass_spam_checks:
         categories |= _levels(score, policy)
@@ -97,6 +104,7 @@ def _rule(mail: Mail, findings: Findings, case: _Case, settings: Settings) -> Ru
         softened=softened,
         score=score,
         quarantine_to=_quarantine(mail, blocking or main, destiny, score, policy, settings),
+        pen_pal=pal,
         extension=_extension(categories, policy, settings),
     )
 
@@ -113,18 +121,6 @@ def _counts(finding: Finding, policy: Policy) -> bool:
             return not policy.bypass_header_checks
         case _:
             return True
-
-
-def _score(findings: Findings, policy: Policy) -> float | None:
-    """The message's score, other points and those of the soft lists; these count without a spam check, too (features
-    6.13)."""
-    if policy.bypass_spam_checks:
-        return None
-    extra = [policy.sender.points, *(points for _, points in findings.points)]
-    spam = findings.spam_for(policy.sa_username)
-    if spam is None:
-        return round(sum(extra), 3) if any(extra) else None
-    return round(spam.score + sum(extra), 3)
 
 
 def _levels(score: float | None, policy: Policy) -> set[Category]:
@@ -217,6 +213,7 @@ def _verdict(mail: Mail, findings: Findings, ruling: Ruling, settings: Settings,
         archive_to=_archive(ruling.destiny, policy, settings),
         score=ruling.score,
         points=policy.sender.points,
+        pen_pal=ruling.pen_pal,
         whitelisted=policy.sender.whitelisted,
         blacklisted=policy.sender.blacklisted,
         tag_level=policy.spam_tag_level,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mailcordon.config.policy import Policy
 from mailcordon.mail.category import Category, Destiny
 from mailcordon.mail.finding import Finding
+from mailcordon.mail.penpal import PenPal
 
 LEAST_BLACKLISTED_SCORE = 64.0
 MOST_WHITELISTED_SCORE = 0.0
@@ -24,6 +25,7 @@ class Ruling:
     softened: Destiny | None
     score: float | None
     quarantine_to: str | None
+    pen_pal: PenPal | None
     extension: str | None
     """For the recipients' addresses (B9.10)."""
 

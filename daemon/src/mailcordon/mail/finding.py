@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from mailcordon.mail.category import Category, Major
 from mailcordon.mail.part import Part
+from mailcordon.mail.penpal import PenPal
 from mailcordon.mail.signature import Signature
 
 DISCARD = "DISCARD"
@@ -93,10 +94,16 @@ class Findings:
     """What p0f takes the client's operating system for."""
     modified: str = ""
     """How the body was changed, e.g. `defanged` or `using altermime`; empty: it is as it came (B9.04)."""
+    pen_pals: Mapping[str, PenPal] | None = None
+    """By address of the recipient, for those whom it helps that they have written to the sender (B16.02)."""
 
     def spam_for(self, user: str) -> SpamScore | None:
         """The score for recipients whose `sa_username` is `user`."""
         return self.spam if self.spam_by_user is None else self.spam_by_user.get(user)
+
+    def pen_pal_of(self, address: str) -> PenPal | None:
+        """The sender as the pen pal of that recipient."""
+        return self.pen_pals.get(address) if self.pen_pals else None
 
     @property
     def virus_names(self) -> tuple[str, ...]:

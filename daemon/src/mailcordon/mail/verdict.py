@@ -6,6 +6,7 @@ from enum import Enum
 from mailcordon.mail.category import Category, Destiny
 from mailcordon.mail.envelope import Recipient
 from mailcordon.mail.header import HeaderChange, HeaderEdits
+from mailcordon.mail.penpal import PenPal
 from mailcordon.mail.reply import Reply
 
 REASON_LIMIT = 450
@@ -37,9 +38,11 @@ class Verdict:
     archive_to: str | None = None
     """The same for the copy of every message (B10.01)."""
     score: float | None = None
-    """Spam score for this recipient, soft lists included; None when there is none at all."""
+    """Spam score for this recipient, soft lists and pen pals included; None when there is none at all."""
     points: float = 0.0
     """What the soft lists added to it (B3.22)."""
+    pen_pal: PenPal | None = None
+    """The sender, if it makes the score better that the recipient has written to him (B16.02)."""
     whitelisted: bool = False
     blacklisted: bool = False
     """The sender is on a hard list of this recipient (B3.21)."""

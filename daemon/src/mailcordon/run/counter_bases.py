@@ -4,6 +4,7 @@ INTERNAL, OUTBOUND, INBOUND, OPEN_RELAY = "Internal", "Outbound", "Inbound", "Op
 ORIGINATING = "Originating"
 DIRECTIONS = (INBOUND, OUTBOUND, INTERNAL, ORIGINATING, OPEN_RELAY)
 
+_OF_BOUNCES = ("InMsgsBounceKilled", "InMsgsBounceRescued", "InMsgsBounceUnverifiable")
 _PREFIXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("InMsgsSize", ("InMsgsSize",)),
     ("InMsgsRecipsLocal", ("InMsgsRecips",)),
@@ -19,6 +20,8 @@ _PREFIXES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("OpsDecBy", ("OpsDec",)),
     ("OpsDecType-", ("OpsDec",)),
     ("Ops", ("InMsgs",)),
+    ("PenPalsSavedFrom", ("PenPalsHits",)),
+    ("PenPals", ("PenPalsAttempts",)),
     ("GenMailIdRetries", ("InMsgs",)),
     ("LogEntries", ("LogEntries",)),
     ("TimeElapsed", ("TimeElapsedTotal",)),
@@ -48,6 +51,9 @@ def bases_of(name: str) -> tuple[str, ...]:
     """
     if name.startswith("Quar") and name.endswith("Size"):
         return ("QuarMsgsSize",)
+    if name.startswith(_OF_BOUNCES):
+        # One of them ends like a direction.
+        return ("InMsgsBounce",)
     bases = next((found for prefix, found in _PREFIXES if name.startswith(prefix)), (name,))
     direction = next((word for word in DIRECTIONS if name.endswith(word)), "")
     whole = name.removesuffix(direction)

@@ -3,15 +3,17 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+from mailcordon.config.regimes import regimes
 from mailcordon.config.settings import Settings
 
 if TYPE_CHECKING:
     from mailcordon.store.lookups import SqlFields
+    from mailcordon.store.penpals import SqlPenPals
     from mailcordon.store.store import Store
 
 
 class WorkerDatabases:
-    """Both, as far as there are any."""
+    """All of them, as far as there are any."""
 
     def __init__(self, settings: Settings, *, with_store: bool = True) -> None:
         """`with_store`: what happens is to be written down."""
@@ -19,6 +21,8 @@ class WorkerDatabases:
         """Knows settings of recipients."""
         self.store = _store_of(settings) if with_store else None
         """Keeps the mail log."""
+        self.pen_pals = _pen_pals_of(settings)
+        """Knows who has written to whom; None if nobody wants to know."""
 
     def start(self) -> None:
         """Begin to write."""
@@ -29,6 +33,8 @@ class WorkerDatabases:
         """Write what is left, and end the connections."""
         if self.store:
             await self.store.close()
+        if self.pen_pals:
+            await self.pen_pals.close()
         if self.fields:
             await asyncio.to_thread(self.fields.close)
 
@@ -47,3 +53,12 @@ def _store_of(settings: Settings) -> "Store | None":
     from mailcordon.store.store import Store
 
     return Store(settings)
+
+
+def _pen_pals_of(settings: Settings) -> "SqlPenPals | None":
+    wanted = (effective.penpals_bonus_score or effective.bounce_killer_score for _, effective in regimes(settings))
+    if not settings.storage_sql_dsn or not any(wanted):
+        return None
+    from mailcordon.store.penpals import SqlPenPals
+
+    return SqlPenPals(settings)

@@ -169,6 +169,7 @@ def _recipient(facts: Facts, item: RecipientOutcome) -> dict[str, Any]:
         "smtp_code": str(item.reply.code),
         **_if_known(queued_as=item.queued_as),
         **({} if verdict.score is None else {"spam_score": verdict.score}),
+        **({"penpals_age": pal.age, "penpals_score": -pal.bonus} if (pal := verdict.pen_pal) else {}),
         **({"blacklisted": True} if verdict.blacklisted else {}),
         **({"whitelisted": True} if verdict.whitelisted else {}),
         **_if_known(ccat_blocking=blocking, ccat_main=main if main != blocking else None),

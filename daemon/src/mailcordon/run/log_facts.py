@@ -249,10 +249,16 @@ def bad_header(facts: Facts) -> str:
 
 
 def points_of_tests(facts: Facts) -> dict[str, float | None]:
-    """The tests that hit with their points; soft lists of senders count as one, for the recipient with most (B9.09)."""
-    spam = facts.inspection.findings.spam
+    """The tests that hit with their points; soft lists of senders and pen pals for the recipient with most (B9.09)."""
+    findings = facts.inspection.findings
     points = max((item.verdict.points for item in facts.group), key=abs)
-    return {**dict(spam.tests if spam else ()), **({"AM.WBL": points} if points else {})}
+    bonus = max(item.verdict.pen_pal.bonus if item.verdict.pen_pal else 0.0 for item in facts.group)
+    return {
+        **dict(findings.spam.tests if findings.spam else ()),
+        **dict(findings.points),
+        **({"AM.WBL": points} if points else {}),
+        **({"AM.PENPAL": -bonus} if bonus else {}),
+    }
 
 
 def tests(facts: Facts) -> list[str]:

@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Iterable
 
+from mailcordon.mail.bounce import BounceOutcome
 from mailcordon.mail.category import Category, Major
 from mailcordon.mail.message import Mail
 from mailcordon.mail.timing import Timing
-from mailcordon.mail.verdict import Disposition, Outcome
+from mailcordon.mail.verdict import Disposition, Outcome, RecipientOutcome
 from mailcordon.pipeline import Inspection
 from mailcordon.run.counter_bases import INBOUND, INTERNAL, OPEN_RELAY, ORIGINATING, OUTBOUND
 from mailcordon.run.counter_file import CAPACITY, CounterFile
@@ -40,17 +41,19 @@ _SECTIONS = {
     "spam": "TimeElapsedSpamCheck",
     "quarantine": "TimeElapsedQuarantineAndNotify",
     "notify": "TimeElapsedQuarantineAndNotify",
+    "penpals": "TimeElapsedPenPals",
     "forward": "TimeElapsedSending",
 }
 """What the sections of Timing count as."""
+_NOT_COUNTED = frozenset({BounceOutcome.NONE, BounceOutcome.UNKNOWN})
 _SYSTEMS = {Major.VIRUS: "virus", Major.SPAM: "spam", Major.SPAMMY: "spam"}
 _KEPT_NAMES = 1024
 _ROOM_FOR_NAMES = CAPACITY - 256
 _LONGEST_NAME = 60
 
-Kind = tuple[bool, frozenset[tuple[Disposition, bool]], Category, bool, bool, bool]
+Kind = tuple[bool, frozenset[tuple[Disposition, bool]], Category, bool, BounceOutcome | None, bool, bool]
 """What the names of counters depend on: originating, dispositions with whether they are of local recipients, category,
-null sender, virus check, spam check."""
+null sender, what became of a bounce, virus check, spam check."""
 
 
 class Tally:
@@ -76,6 +79,7 @@ class Tally:
             frozenset([(item.disposition, item.verdict.is_local) for item in recipients]),
             category,
             not mail.envelope.sender,
+            inspection.bounce,
             findings.virus_checked,
             findings.spam is not None,
         )
@@ -95,6 +99,8 @@ class Tally:
             self._quarantined(category, outcome, mail.size)
         if findings.found or findings.os_fingerprint:
             self._found(inspection, category)
+        if findings.pen_pals:
+            self._saved(recipients)
         self._decoded(inspection)
         if mail.timing is not None:
             self._time(mail.timing)
@@ -130,6 +136,17 @@ class Tally:
         if findings.os_fingerprint and not inspection.mail.session.originating:
             self._counts[f"{_SYSTEMS.get(category.major, 'ham')}.byOS.{findings.os_fingerprint.split()[0]}"] += 1
 
+    def _saved(self, recipients: Iterable[RecipientOutcome]) -> None:
+        """Recipients whose mail would have reached a level if they had not written to the sender (B16.03)."""
+        for verdict in (item.verdict for item in recipients):
+            if verdict.pen_pal is None or verdict.score is None:
+                continue
+            without = verdict.score + verdict.pen_pal.bonus
+            levels = {"Tag2": verdict.tag2_level, "Tag3": verdict.tag3_level, "Kill": verdict.kill_level}
+            for name, level in levels.items():
+                if level is not None and verdict.score < level <= without:
+                    self._counts[f"PenPalsSavedFrom{name}"] += 1
+
     def _virus(self, name: str) -> str:
         """The counter of a virus; scanners name them, and there may be any number of names."""
         counter = f"virus.byname.{name[:_LONGEST_NAME]}"
@@ -156,7 +173,7 @@ class Tally:
 
 def _names(kind: Kind) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The counters of such a message, and its directions, the empty one included."""
-    originating, results, category, is_bounce, virus_checked, spam_checked = kind
+    originating, results, category, has_null_sender, bounce, virus_checked, spam_checked = kind
     directions = ("", *_directions(originating, {local for _, local in results}))
     statuses = {
         word + direction
@@ -168,9 +185,20 @@ def _names(kind: Kind) -> tuple[tuple[str, ...], tuple[str, ...]]:
     names = [f"InMsgs{direction}" for direction in directions]
     names += [f"InMsgsStatus{status}" for status in sorted(statuses)]
     names += [content + direction for direction in directions]
-    names += ["InMsgsBounce", "InMsgsBounceNullRPath"] * is_bounce
+    names += _names_of_bounce(bounce, has_null_sender=has_null_sender)
     names += ["OpsVirusCheck"] * virus_checked + ["OpsSpamCheck"] * spam_checked
     return tuple(names), directions
+
+
+def _names_of_bounce(bounce: BounceOutcome | None, *, has_null_sender: bool) -> list[str]:
+    """Where nobody looked for bounces, the null sender makes one. Else each has its outcome, so that these add up to
+    all (features 11.39)."""
+    names = ["InMsgsBounceNullRPath"] * has_null_sender
+    if bounce is None:
+        names += ["InMsgsBounce"] * has_null_sender
+    elif bounce not in _NOT_COUNTED:
+        names += ["InMsgsBounce", f"InMsgsBounce{bounce.value}"]
+    return names
 
 
 def _directions(originating: bool, local: Iterable[bool]) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ class Worker:
         self._quarantine = settings.QUARANTINEDIR
         self._files = watched_files(settings)
         self._databases = WorkerDatabases(settings)
-        self._pipeline = Pipeline(banks, self._databases.fields, self._databases.store)
+        self._pipeline = Pipeline(banks, self._databases.fields, self._databases.store, self._databases.pen_pals)
         self._server = MailServer(banks, self._handle, LogIds(os.getpid()), self._pipeline.release)
 
     async def serve(self, sockets: Sequence[socket.socket], *, is_first: bool) -> None:

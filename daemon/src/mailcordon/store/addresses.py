@@ -77,7 +77,7 @@ class Addresses:
                 + _LOCK.get(shape.dialect, ""),
                 (shape.tag(tag), *(shape.address(octets) for octets in some)),
             )
-            ids |= {_as_octets(email): int(number) for number, email in rows}
+            ids |= {as_octets(email): int(number) for number, email in rows}
         return ids
 
     def _one(self, connection: Connection, shape: Shape, tag: str, octets: bytes) -> int:
@@ -101,7 +101,8 @@ class Addresses:
         return shape.tag(tag), shape.address(octets), printable(domain, 255)
 
 
-def _as_octets(email: str | bytes | memoryview) -> bytes:
+def as_octets(email: str | bytes | memoryview) -> bytes:
+    """A value of `email` in any kind of column."""
     return email.encode() if isinstance(email, str) else bytes(email)
 
 

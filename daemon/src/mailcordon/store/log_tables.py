@@ -54,6 +54,8 @@ def log_tables(*, allow_8bit: bool = True, partitioned: bool = False) -> LogTabl
         Column("email", kinds.address(allow_8bit=allow_8bit), nullable=False),
         Column("domain", kinds.text(255), nullable=False),
         UniqueConstraint("partition_tag", "email", name="part_email"),
+        # Whoever asks for pen pals wants an address whatever its tag is.
+        Index("maddr_idx_email", "email"),
         **options,
     )
     msgs = Table(
