@@ -60,7 +60,7 @@ molecule: tools ## Whole hosts, all scenarios that CI runs; one of them with SCE
 	@$(STEPS) $(if $(SCENARIO),scenario=$(SCENARIO),molecule)
 
 .PHONY: bench
-bench: tools ## Measure mailcordon and amavisd-new on the same mails (half an hour, root, idle machine; ARGS="--help")
+bench: tools ## Measure mailcordon and amavisd-new on the same mails (an hour, root, idle machine; ARGS="--help")
 	@.ci/setup servers peer
 	@cd daemon && python -m bench --json ../build/bench.json $(ARGS)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench import report, splitter
+from bench import report, splitter, store
 from bench.campaign import CONCURRENCIES, Campaign, Plan, Row
 from bench.filters import FILTERS, WORKS
 from bench.messages import KINDS
@@ -30,24 +30,31 @@ from bench.processes import BenchError
 )
 @click.option("--scaling/--no-scaling", default=True, help="Measure mailcordon with one worker as well.")
 @click.option("--splitter/--no-splitter", "mime", default=True, help="Measure the MIME splitter alone as well.")
+@click.option("--store/--no-store", "mail_log", default=True, help="Measure a mail log of a million messages as well.")
 @click.option("--patient/--any-machine", default=True, help="Wait for an idle machine, and repeat disturbed runs.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all figures there.")
-def main(json_file: Path | None, *, mime: bool, **plan: object) -> None:
+def main(json_file: Path | None, *, mime: bool, mail_log: bool, **plan: object) -> None:
     """Measures mailcordon and amavisd-new on the same mails with the same scanners, and the limits of both.
 
-    Needs root and an idle machine; takes about half an hour with all rows. Exit status 2 when it cannot measure.
+    Needs root and an idle machine; takes about an hour with all rows. Exit status 2 when it cannot measure.
     """
     console = Console(width=170 if not sys.stdout.isatty() else None)
     progress = Console(stderr=True)
     if os.geteuid() != 0:
         raise click.ClickException("needs root: Postfix and amavisd-new change their accounts")
     rows: list[Row] = []
+
+    def tell(text: str) -> None:
+        progress.print(text, highlight=False)
+
     splitter_rows = splitter.measure() if mime else []
+    store_rows: list[store.StoreRow] = []
     with tempfile.TemporaryDirectory(prefix="mailcordon-bench.") as directory:
         Path(directory).chmod(0o755)
-        campaign = Campaign(Plan(**plan), Path(directory), lambda text: progress.print(text, highlight=False))  # type: ignore[arg-type]
+        campaign = Campaign(Plan(**plan), Path(directory), tell)  # type: ignore[arg-type]
         try:
             rows.extend(campaign.rows())
+            store_rows = store.measure(tell) if mail_log else []
         except (BenchError, OSError) as error:
             progress.print(f"bench: {error}", style="red", highlight=False)
             sys.exit(2)
@@ -55,8 +62,9 @@ def main(json_file: Path | None, *, mime: bool, **plan: object) -> None:
             if rows:
                 report.show(console, rows)
                 splitter.show(console, splitter_rows)
+                store.show(console, store_rows)
                 if json_file:
-                    json_file.write_text(report.as_json(rows, splitter_rows) + "\n")
+                    json_file.write_text(report.as_json(rows, splitter_rows, store_rows) + "\n")
 
 
 if __name__ == "__main__":

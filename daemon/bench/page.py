@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from bench.store import HEADS, StoreRow, cells
+
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 _MARKED = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
 _HEADS = ("subject", "work", "mail", "client", "at a time", "mails/s", "p50 ms", "p95 ms", "CPU ms a mail", "PSS MB")
@@ -46,6 +48,9 @@ def render(result: dict[str, Any]) -> Iterator[str]:
     if splitter := result.get("splitter"):
         yield ""
         yield from _table(("parser of MIME", "mail KB", "ms", "peak MB"), map(_splitter_cells, splitter))
+    if store := result.get("store"):
+        yield ""
+        yield from _table(HEADS, (cells(StoreRow(**row)) for row in store))
 
 
 def _cells(row: dict[str, Any]) -> Sequence[str]:

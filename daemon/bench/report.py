@@ -12,6 +12,7 @@ from rich.table import Table
 from bench.campaign import ENCRYPTED, MANY_RECIPIENTS, MOST_CONNECTIONS, PIPELINING, Row, to
 from bench.filters import Amavisd, Mailcordon, MailcordonAlone
 from bench.splitter import SplitterRow
+from bench.store import StoreRow
 
 OWN, PEER = Mailcordon.name, Amavisd.name
 
@@ -176,7 +177,7 @@ def _ratio(row: Row, rows: Rows) -> str:
     return f"{row.rate / peer.rate:.1f}x" if peer else ""
 
 
-def as_json(rows: Sequence[Row], splitter: Sequence[SplitterRow] = ()) -> str:
+def as_json(rows: Sequence[Row], splitter: Sequence[SplitterRow] = (), store: Sequence[StoreRow] = ()) -> str:
     """Everything, for programs."""
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
     goals = [{**asdict(target), "reached": target.reached} for target in targets(rows)]
@@ -186,6 +187,7 @@ def as_json(rows: Sequence[Row], splitter: Sequence[SplitterRow] = ()) -> str:
             "rows": [asdict(row) for row in rows],
             "targets": goals,
             "splitter": [asdict(row) for row in splitter],
+            "store": [asdict(row) for row in store],
         },
         indent=2,
     )

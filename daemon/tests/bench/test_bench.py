@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
-from bench import clients, page, report, splitter
+from bench import clients, page, report, splitter, store
 from bench.campaign import Row
 from bench.filters import FILTERS
 from bench.messages import KINDS, Mails
@@ -168,7 +169,7 @@ def test_one_row_is_measured_from_end_to_end(tmp_path: Path) -> None:
         "--concurrency=4",
     ]
     command += ["--filter=mailcordon", "--no-limits", "--no-loop", "--no-scaling", "--no-tls", "--any-machine"]
-    command += [f"--json={figures}"]
+    command += ["--no-store", f"--json={figures}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     rows = json.loads(figures.read_text())["rows"]
@@ -197,7 +198,7 @@ def test_encrypted_mail_is_measured_beside_the_plain_one(tmp_path: Path) -> None
     figures = tmp_path / "bench.json"
     command = [sys.executable, "-m", "bench", "--seconds=0.2", "--runs=1", "--work=relay", "--kind=64k"]
     command += ["--concurrency=4", "--filter=mailcordon", "--no-limits", "--no-loop", "--no-scaling", "--any-machine"]
-    command += ["--no-recipients", "--no-splitter", f"--json={figures}"]
+    command += ["--no-recipients", "--no-splitter", "--no-store", f"--json={figures}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     rows = {entry["client"]: entry for entry in json.loads(figures.read_text())["rows"]}
@@ -242,3 +243,16 @@ def test_page_without_marks(tmp_path: Path) -> None:
     answer = CliRunner().invoke(page.main, [str(result), str(document)])
     assert (answer.exit_code, document.read_text()) == (1, "# Speed\n")
     assert answer.output.startswith(f"Error: {document} has no lines")
+
+
+def test_mail_log(capsys: pytest.CaptureFixture[str]) -> None:
+    """Issue 7: what is told of a mail log was measured on both data bases, and stands in the page."""
+    rows = store.measure(lambda _text: None, messages=2000)
+    assert [row.database for row in rows] == ["SQLite", "PostgreSQL"]
+    assert [row.purged for row in rows] == [500, 500]
+    assert [row.drop_s is None for row in rows] == [True, False]
+    assert all(0 < row.penpals_p50_ms <= row.penpals_p95_ms and row.inserts > 0 for row in rows)
+    store.show(Console(width=150), rows)
+    assert "drop of a partition" in capsys.readouterr().out
+    lines = [*page.render(json.loads(report.as_json([], store=rows)))]
+    assert any(line.startswith("| PostgreSQL | 2,000 |") for line in lines)
