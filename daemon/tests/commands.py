@@ -32,7 +32,8 @@ class Done:
 
 
 Command = Callable[..., Done]
-MakeCommand = Callable[[Database, str], Command]
+MakeCommand = Callable[..., Command]
+"""Takes the data base, and further settings."""
 
 
 @pytest.fixture

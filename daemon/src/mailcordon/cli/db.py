@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from mailcordon.cli.db_check import check, grants
 from mailcordon.cli.db_purge import purge
 from mailcordon.cli.db_work import EXIT_CONFIG, EXIT_UNAVAILABLE, Work
 from mailcordon.cli.options import config_directories, fail, load_or_exit
@@ -71,3 +72,5 @@ def upgrade(work: Work, partitioned: bool) -> None:
 
 db.add_command(upgrade, "init")
 db.add_command(purge)
+db.add_command(check)
+db.add_command(grants)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Table, inspect
+from sqlalchemy import Connection, Index, Table, inspect
 from sqlalchemy.schema import CreateColumn
 
 from mailcordon.store.migrate import Task
@@ -63,21 +63,26 @@ def _to_bytea(column: str) -> str:
 
 
 def add_indexes(task: Task, table: Table) -> None:
-    """Add the indexes that are not there; one that begins with the same column, by any name, will do."""
-    found = inspect(task.connection)
+    """Add the indexes that are not there."""
+    for index in missing_indexes(task.connection, table):
+        task.tell(f"create index {index.name} ...")
+        index.create(task.connection)
+        task.note(f"create index {index.name}")
+
+
+def missing_indexes(connection: Connection, table: Table) -> list[Index]:
+    """Those that are not there; one that begins with the same column, by any name, will do."""
+    found = inspect(connection)
     first = {index["column_names"][0] for index in found.get_indexes(table.name) if index["column_names"]}
     first |= {unique["column_names"][0] for unique in found.get_unique_constraints(table.name)}
     key = found.get_pk_constraint(table.name)["constrained_columns"]
     first |= set(key[:1])
-    for index in sorted(table.indexes, key=lambda index: str(index.name)):
-        if index.columns[0].name not in first and _is_for(task, str(index.name)):
-            task.tell(f"create index {index.name} ...")
-            index.create(task.connection)
-            task.note(f"create index {index.name}")
-
-
-def _is_for(task: Task, index: str) -> bool:
-    return index != "msgs_idx_time_iso" or is_postgresql(task)
+    is_postgresql = connection.dialect.name == "postgresql"
+    return [
+        index
+        for index in sorted(table.indexes, key=lambda index: str(index.name))
+        if index.columns[0].name not in first and (index.name != "msgs_idx_time_iso" or is_postgresql)
+    ]
 
 
 def foreign_keys(task: Task, *columns: str) -> list[str]:

@@ -50,7 +50,11 @@ class Partitions:
     def tags(self) -> list[str]:
         """Those of which `msgs` has a partition."""
         with self._connection.begin():
-            return sorted((tag for table, tag in self._found() if table == "msgs" and tag), key=int)
+            return self.present()
+
+    def present(self) -> list[str]:
+        """The same within a transaction that has begun."""
+        return sorted((tag for table, tag in self._found() if table == "msgs" and tag), key=int)
 
     def make(self, tags: Iterable[str]) -> list[str]:
         """Make what is missing for these tags, and for all others together; gives the names of the new tables.
