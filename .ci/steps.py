@@ -31,7 +31,7 @@ ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Whole hosts mostly wait: for packages, for services, for mail. More than two compete for two cores.
 SCENARIOS_AT_A_TIME = 2
 # The one that takes longest comes first; those that would take continuous integration too long wait for `make test-all`
-FURTHER_SCENARIOS = ["before_queue", "clamav", "filter_alone", "submission"]
+FURTHER_SCENARIOS = ["before_queue", "clamav", "filter_alone", "shared_database", "submission"]
 SCENARIOS_OF_CI = [
     "default",
     *sorted(

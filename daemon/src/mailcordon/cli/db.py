@@ -1,6 +1,8 @@
 """`mailcordon db`: the data bases of `storage_sql_dsn` and `lookup_sql_dsn`."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -17,11 +19,24 @@ from mailcordon.run.startup import become
 @config_directories
 @click.option("--dsn", metavar="URL", help="Another data base, or the same one as an account with more rights.")
 @click.option(
+    "--password-file",
+    metavar="FILE",
+    type=click.File(encoding="utf-8"),
+    help="Holds the password for --dsn in its first line, - for standard input; everybody sees arguments.",
+)
+@click.option(
     "--user", metavar="NAME", default="mailcordon", show_default=True, help="Account to work as when started by root."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
-def db(context: click.Context, config_directories: tuple[Path, ...], dsn: str | None, user: str, as_json: bool) -> None:
+def db(
+    context: click.Context,
+    config_directories: tuple[Path, ...],
+    dsn: str | None,
+    password_file: IO[str] | None,
+    user: str,
+    as_json: bool,
+) -> None:
     """Make, update, check and clean the tables of the SQL data bases.
 
     Exit status: 0 done, 1 something is not right, 2 wrong usage, 69 no answer of the data base, 78 bad configuration.
@@ -31,6 +46,10 @@ def db(context: click.Context, config_directories: tuple[Path, ...], dsn: str | 
         source = sql_source(dsn) if dsn else None
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--dsn") from None
+    if password_file is not None:
+        if source is None:
+            raise click.UsageError("--password-file goes with --dsn")
+        source = replace(source, password=_password(password_file))
     if source is None and not (settings.storage_sql_dsn or settings.lookup_sql_dsn):
         fail("neither storage_sql_dsn nor lookup_sql_dsn names a data base", EXIT_CONFIG)
     try:
@@ -38,6 +57,14 @@ def db(context: click.Context, config_directories: tuple[Path, ...], dsn: str | 
     except StartupError as error:
         fail(str(error), EXIT_UNAVAILABLE)
     context.obj = Work(settings, source, as_json)
+
+
+def _password(file: IO[str]) -> str:
+    """What stands in the first line. Read before root's rights are given up."""
+    try:
+        return file.readline().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(str(error), param_hint="--password-file") from None
 
 
 @db.command()
