@@ -1,5 +1,6 @@
 """The mail log with very many messages: how fast it is written, asked by pen pals, and purged."""
 
+import asyncio
 import os
 import random
 import shutil
@@ -18,11 +19,14 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from bench.processes import BenchError, Program, free_port, installed
+from mailcordon.config.load import load
 from mailcordon.config.sql_source import SqlSource, sql_source
 from mailcordon.mail.ids import new_mail_id
+from mailcordon.mail.penpal import Question
 from mailcordon.store.engine import Databases
 from mailcordon.store.migrate import Part, upgrade
 from mailcordon.store.partitions import Partitions
+from mailcordon.store.penpals import SqlPenPals
 from mailcordon.store.purge import Purge
 from mailcordon.store.records import Beginning, RecipientRow, Record
 from mailcordon.store.retention import DAY, Retention
@@ -51,6 +55,7 @@ class StoreRow:
     inserts: float
     """Messages a second, in the writer's own transactions of 64, each committed to the disk."""
     penpals_p50_ms: float
+    """For the whole question about one recipient, as the daemon asks it."""
     penpals_p95_ms: float
     purged: int
     """Messages of one week that were purged row by row, with recipients and addresses."""
@@ -116,7 +121,7 @@ def _measured(name: str, source: SqlSource, messages: int) -> StoreRow:
                 partitions.make(tags)
         seconds = _fill(writer, messages, now, tags)
         _settle(connect())
-        times = _ask(reader)
+        times = asyncio.run(_ask(source, reader))
         drop_s = _drop(reader, writer, partitions, tags[0], now) if partitions is not None else None
         # The oldest week that is left.
         weeks = WEEKS - (1 if partitions is None else 2)
@@ -212,26 +217,39 @@ def _settle(connection: Connection) -> None:
             connection.exec_driver_sql("VACUUM ANALYZE")
 
 
-def _ask(reader: Connection) -> list[float]:
+async def _ask(source: SqlSource, reader: Connection) -> list[float]:
     """Seconds for each question of pen pals, about pairs of which most have written to each other."""
     with reader.begin():
-        shape = Shape.of(reader)
-        pairs = list(
-            reader.exec_driver_sql(
-                "SELECT sid, rid FROM msgs JOIN msgrcpt USING (partition_tag, mail_id)"
-                f" ORDER BY msgs.mail_id LIMIT {_QUESTIONS}"
-            )
+        query = (
+            "SELECT sender.email, recipient.email FROM msgs JOIN msgrcpt USING (partition_tag, mail_id)"
+            " JOIN maddr AS sender ON sender.id = sid JOIN maddr AS recipient ON recipient.id = rid"
+            f" ORDER BY msgs.mail_id LIMIT {_QUESTIONS}"
         )
-    statement = Statements({})["sel_penpals"].text(shape.mark)
+        pairs = [tuple(map(_text, row)) for row in reader.exec_driver_sql(query)]
+    pen_pals = _pen_pals(source)
     times = []
-    for number, (sid, rid) in enumerate(pairs):
+    for number, (writer, correspondent) in enumerate(pairs):
         # Every fourth pair is one of strangers.
-        values = (sid, pairs[number - 1][1]) if number % 4 == 0 else (sid, rid)
+        asked = pairs[number - 1][1] if number % 4 == 0 else correspondent
         began = time.perf_counter()
-        with reader.begin():
-            reader.exec_driver_sql(statement, values).first()
+        letters = await pen_pals.letters(Question(asked), [writer], log_id="bench")
         times.append(time.perf_counter() - began)
+        if letters is None:
+            raise BenchError("the mail log gives no answer about pen pals")
+    await pen_pals.close()
     return times
+
+
+def _pen_pals(source: SqlSource) -> SqlPenPals:
+    """As the daemon has them with the packaged settings."""
+    with tempfile.TemporaryDirectory() as directory:
+        fragment = f'myhostname = "gate.example.test"\nMYHOME = "{directory}"\nstorage_sql_dsn = "{source.url}"\n'
+        Path(directory, "50-user.toml").write_text(fragment)
+        return SqlPenPals(load((Path(directory),)).settings)
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else bytes(value).decode()
 
 
 def _drop(reader: Connection, writer: Connection, partitions: Partitions, tag: str, now: int) -> float:
