@@ -16,7 +16,7 @@ from mailcordon.mail.message import Mail
 from mailcordon.mail.penpal import Letter, Question
 from mailcordon.mail.verdict import Disposition
 from mailcordon.store.migrate import Part
-from mailcordon.store.penpals import MOST_RECIPIENTS, PAUSE, SqlPenPals
+from mailcordon.store.penpals import MOST_RECIPIENTS, PAUSE, SqlPenPals, _shape_of
 from mailcordon.store.store import Store
 
 MakeMail = Callable[..., Mail]
@@ -252,6 +252,14 @@ async def test_tables_that_are_missing(
     async with asking(sql_settings(make_settings, database)) as pals:
         assert await ask(pals, FROM_ALICE) is None
     assert "mailcordon db upgrade" in caplog.text
+
+
+async def test_plans_for_each_question(request: pytest.FixtureRequest) -> None:
+    """PostgreSQL keeps no plan for the average sender: one who sends much would make everybody wait."""
+    database = make_database("postgresql", request).prepare(Part.LOG)
+    with database.connect() as connection:
+        _shape_of(connection)
+        assert connection.exec_driver_sql("SHOW plan_cache_mode").scalar() == "force_custom_plan"
 
 
 async def test_index_for_addresses(database: Database) -> None:
