@@ -6,7 +6,7 @@ from mailcordon.config.sql_clause import Clause, ClauseName
 
 _SENT_TO_SENDER = (
     "FROM msgs JOIN msgrcpt ON msgrcpt.partition_tag = msgs.partition_tag AND msgrcpt.mail_id = msgs.mail_id "
-    "WHERE msgs.sid IN (%s) AND {more}msgs.content <> 'V' AND msgrcpt.ds = 'P' "
+    "WHERE {sid} IN (%s) AND {more}msgs.content <> 'V' AND msgrcpt.ds = 'P' "
 )
 """An address has an id for each partition tag: `%s` stands for all those of the sender, `%r` for the recipient's. An
 administrator's statement has `?` there, and is run once for each tag (B2.23, features 11.09)."""
@@ -39,12 +39,13 @@ DEFAULTS: Mapping[ClauseName, str] = {
     "sel_msg": "SELECT partition_tag FROM msgs WHERE mail_id = ?",
     "sel_penpals": (
         "SELECT msgs.time_num, msgs.mail_id, msgs.subject "
-        + _SENT_TO_SENDER.format(more="msgrcpt.rid IN (%r) AND ")
+        + _SENT_TO_SENDER.format(sid="msgs.sid", more="msgrcpt.rid IN (%r) AND ")
         + "ORDER BY msgs.time_num DESC LIMIT 1"
     ),
     "sel_penpals_msgid": (
         "SELECT msgs.time_num, msgs.mail_id, msgs.subject, msgs.message_id, msgrcpt.rid "
-        + _SENT_TO_SENDER.format(more="msgs.message_id IN (%m) AND msgrcpt.rid <> msgs.sid AND ")
+        # The plus keeps SQLite from the index of senders: one may have sent very much.
+        + _SENT_TO_SENDER.format(sid="+msgs.sid", more="msgs.message_id IN (%m) AND msgrcpt.rid <> msgs.sid AND ")
         + "ORDER BY CASE WHEN msgrcpt.rid IN (%r) THEN 0 ELSE 1 END, msgs.time_num DESC LIMIT 1"
     ),
 }
