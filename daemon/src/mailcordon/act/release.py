@@ -73,7 +73,7 @@ class Releaser:
         if request.copy_kind is CopyKind.SQL:
             copy = await self._from_sql(request, log_id, sql)
         else:
-            await asyncio.to_thread(self._check_secret, request)
+            await self._check_secret_of_file(request, sql)
             copy = await asyncio.to_thread(
                 read_file,
                 request,
@@ -105,10 +105,23 @@ class Releaser:
         await asyncio.to_thread(self._check_secret, request, row.secret_id if row else "")
         return await read_sql(sql, tag, request.mail_id, self._base.TEMPBASE)
 
-    def _check_secret(self, request: ReleaseRequest, stored: str = "") -> None:
-        if request.secret_id is not None and not secret_ids(self._base).accepts(
-            request.mail_id, request.secret_id, stored
-        ):
+    async def _check_secret_of_file(self, request: ReleaseRequest, sql: SqlQuarantine | None) -> None:
+        """A web interface knows the secret in the data base, wherever the copy is. Raises ReleaseError, StoreError."""
+        try:
+            await asyncio.to_thread(self._check_secret, request)
+        except ReleaseError:
+            if sql is None:
+                raise
+            tags = [request.partition_tag] if request.partition_tag is not None else await sql.tags(request.mail_id)
+            stored = [row.secret_id for tag in tags if (row := await sql.message(tag, request.mail_id)) is not None]
+            await asyncio.to_thread(self._check_secret, request, *stored)
+
+    def _check_secret(self, request: ReleaseRequest, *stored: str) -> None:
+        given = request.secret_id
+        if given is None:
+            return
+        ids = secret_ids(self._base)
+        if not any(ids.accepts(request.mail_id, given, one) for one in stored or ("",)):
             raise ReleaseError("Secret_id does not match the mail_id")
 
     async def _send(

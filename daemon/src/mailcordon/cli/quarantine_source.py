@@ -9,7 +9,7 @@ import click
 
 from mailcordon.act.quarantine_list import kept_below
 from mailcordon.cli.options import fail
-from mailcordon.config.secret_key import readable_secret_ids
+from mailcordon.config.secret_key import secret_ids_if_allowed
 from mailcordon.config.settings import Settings
 from mailcordon.errors import StoreError
 from mailcordon.mail.kept import KeptMail, WantedMails
@@ -79,7 +79,7 @@ class Source:
 
     @cached_property
     def _secrets(self) -> SecretIds | None:
-        return readable_secret_ids(self.settings)
+        return secret_ids_if_allowed(self.settings)
 
 
 def source_option(command: F) -> F:

@@ -23,13 +23,15 @@ def secret_ids(settings: Settings) -> SecretIds:
     return settings.once(_read)
 
 
-def readable_secret_ids(settings: Settings) -> SecretIds | None:
-    """The secrets for one who may read the key; None for others, and where there is no key yet. Makes none. Blocks."""
+def secret_ids_if_allowed(settings: Settings) -> SecretIds | None:
+    """The secrets for one who may read the key, None for others. Only the owner of MYHOME makes a missing key: made by
+    anybody else it could not be read by the daemon. Blocks."""
     try:
-        key = _key_in(settings.MYHOME / FILE_NAME)
+        if settings.MYHOME.stat().st_uid == os.geteuid():
+            return secret_ids(settings)
+        return SecretIds(_key_in(settings.MYHOME / FILE_NAME))
     except (OSError, StartupError):
         return None
-    return SecretIds(key) if len(key) >= KEY_SIZE else None
 
 
 def _read(settings: Settings) -> SecretIds:
