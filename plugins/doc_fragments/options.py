@@ -34,3 +34,20 @@ options:
     type: path
     default: /etc/postfix
 """
+
+    FILTER_COMMAND = r"""
+options:
+  command:
+    description: The filter's command on the host.
+    type: path
+    default: /opt/mailcordon/current/bin/mailcordon
+  config_dirs:
+    description: Directories of the filter's configuration, if it is not in C(/etc/mailcordon/conf.d).
+    type: list
+    elements: path
+    default: []
+  user:
+    description: Account to look into the quarantine as when the module runs as root; the filter's own.
+    type: str
+    default: mailcordon
+"""

@@ -78,7 +78,7 @@ def test_files(daemon: Daemon, next_hop: NextHop) -> None:
         check=True,
     ).stdout
     assert raw == (daemon.home / "virusmails" / location).read_bytes()
-    one = as_json(daemon, "show", mail_id)
+    one = as_json(daemon, "show", location)
     assert {"name": "X-Quarantine-ID", "body": f"<{mail_id}>"} in one["header"]
     assert {key: value for key, value in one.items() if key != "header"} == mail
     assert our_tool(daemon, mail["release_as"], mail["secret_id"]).returncode == 0

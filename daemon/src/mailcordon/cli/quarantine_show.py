@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,19 +12,19 @@ import click
 
 from mailcordon.act.stored_copy import StoredCopy, read_file, read_sql
 from mailcordon.cli.options import fail
+from mailcordon.cli.policy_client import wanted
 from mailcordon.cli.quarantine_output import as_dict, details
 from mailcordon.cli.quarantine_source import EXIT_UNAVAILABLE, Source, source_option
 from mailcordon.config.partition_tag import shown_tag, with_tag
 from mailcordon.config.settings import Settings
-from mailcordon.errors import ReleaseError, StoreError
+from mailcordon.errors import ProtocolError, ReleaseError, StoreError
 from mailcordon.mail.header import HeaderSection
 from mailcordon.mail.keeping import SQL_KIND
 from mailcordon.mail.kept import KeptMail, WantedMails
-from mailcordon.mail.release import MAIL_ID, CopyKind, ReleaseRequest, RequestKind
+from mailcordon.mail.release import CopyKind, ReleaseRequest, RequestKind
 from mailcordon.run.log_facts import one_line
 
 EXIT_NOT_FOUND = 1
-_NAME = re.compile(rf"({MAIL_ID.pattern})(?:\[([^\]]*)\])?")
 _CHUNK = 256 * 1024
 _READABLE_KINDS = {kind.value: kind for kind in (CopyKind.FILE, CopyKind.GZIP, CopyKind.MAILBOX)}
 
@@ -39,15 +38,16 @@ _READABLE_KINDS = {kind.value: kind for kind in (CopyKind.FILE, CopyKind.GZIP, C
 def show_command(settings: Settings, /, name: str, source: str, *, raw: bool, as_json: bool) -> None:
     """Show one mail in quarantine: its envelope, what was found, its header section.
 
-    `[TAG]` at the end of MAIL_ID is its partition tag.
+    `[TAG]` at the end of MAIL_ID is its partition tag. What the log shows as quarantine stands for it, too.
     """
     if raw and as_json:
         raise click.UsageError("--raw and --json exclude each other")
-    match = _NAME.fullmatch(name)
-    if match is None:
-        raise click.BadParameter(f"{name!r} is no mail_id", param_hint="MAIL_ID")
+    try:
+        asked = wanted([name])
+    except ProtocolError as error:
+        raise click.BadParameter(str(error), param_hint="MAIL_ID") from None
     found = Source(settings)
-    mail = _the_mail(found, match[1], match[2], source)
+    mail = _the_mail(found, asked.mail_id, asked.partition_tag, source)
     try:
         copy = asyncio.run(_copy_of(found, mail))
     except (ReleaseError, OSError) as error:
@@ -65,11 +65,11 @@ def show_command(settings: Settings, /, name: str, source: str, *, raw: bool, as
 
 
 def _the_mail(found: Source, mail_id: str, tag: str | None, source: str) -> KeptMail:
-    wanted = WantedMails(mail_id=mail_id, partition_tag=None if tag is None else shown_tag(tag), limit=2)
-    mails = list(found.mails(wanted, source))
+    one = WantedMails(mail_id=mail_id, partition_tag=None if tag is None else shown_tag(tag), limit=2)
+    mails = list(found.mails(one, source))
     if not mails and source == "auto" and found.settings.storage_sql_dsn:
         # Of the time before there was a data base, or longer kept than its rows.
-        mails = list(found.mails(wanted, "files"))
+        mails = list(found.mails(one, "files"))
     if not mails:
         _not_found(f"there is no mail {mail_id} in quarantine")
     # Several files with one id are copies of one mail.
