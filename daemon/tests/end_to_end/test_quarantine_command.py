@@ -118,7 +118,8 @@ def test_what_fails_is_one_line(daemon: Daemon, tmp_path: Path) -> None:
     (location,) = quarantined(daemon)
     missing = command(daemon, "show", "nosuchidhere")
     assert (missing.returncode, missing.stderr) == (1, "mailcordon: there is no mail nosuchidhere in quarantine\n")
-    assert command(daemon, "show", "../../etc/passwd").returncode == 2
+    assert command(daemon, "show", "../../etc/passwd").returncode == 1
+    assert command(daemon, "show", "two words").returncode == 2
     assert command(daemon, "list", "--since", "yesterday").returncode == 2
     assert command(daemon, "list", "--content", "evil").returncode == 2
     assert command(daemon, "list", "--source", "sql").returncode == 78
