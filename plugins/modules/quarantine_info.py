@@ -141,6 +141,9 @@ mails:
     location:
       description: Where the copy is.
       type: str
+    here:
+      description: Whether this host has the copy; hosts may share a data base, but not their files.
+      type: bool
     log_id:
       description: Its id in the log, or null.
       type: str

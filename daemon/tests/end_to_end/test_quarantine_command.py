@@ -97,6 +97,7 @@ def test_data_base(daemon: Daemon, next_hop: NextHop, method: str) -> None:
     wait_until(lambda: bool(rows(daemon, "SELECT 1 FROM msgs WHERE content IS NOT NULL")), "the record")
     (mail,) = as_json(daemon, "list", "--content", "V", "--tag", "25")
     (recipient,) = mail["recipients"]
+    assert mail["here"] is True
     assert (recipient["fate"], recipient["content"], recipient["blocked"]) == ("discarded", "virus", True)
     assert our_tool(daemon, mail["release_as"], mail["secret_id"][::-1]).returncode == 1
     done = our_tool(daemon, mail["release_as"], mail["secret_id"])
@@ -107,6 +108,10 @@ def test_data_base(daemon: Daemon, next_hop: NextHop, method: str) -> None:
     assert command(daemon, "show", f"{mail['mail_id']}[26]").returncode == 1
     raw = command(daemon, "show", "--raw", mail["mail_id"])
     assert eicar().decode() in raw.stdout
+    if method != "sql:":
+        (daemon.home / "virusmails" / mail["location"]).rename(daemon.home / "elsewhere")
+        assert [mail["here"] for mail in as_json(daemon, "list")] == [False]
+        (daemon.home / "elsewhere").rename(daemon.home / "virusmails" / mail["location"])
     # What the data base does not know, the files may.
     found = as_json(daemon, "list", "--source", "files")
     assert len(found) == (0 if method == "sql:" else 1)

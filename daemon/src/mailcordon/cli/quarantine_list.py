@@ -28,7 +28,7 @@ def list_command(settings: Settings, /, source: str, *, as_json: bool, **options
     separator = "[\n"
     for mail in found.mails(wanted(**options), source):
         if as_json:
-            click.echo(separator + json.dumps(as_dict(mail, found.secret_of(mail))), nl=False)
+            click.echo(separator + json.dumps(as_dict(mail, found.secret_of(mail), here=found.is_here(mail))), nl=False)
             separator = ",\n"
         else:
             click.echo(list_line(mail))

@@ -13,7 +13,7 @@ _SHOWN = 3
 """Recipients in a line of the list."""
 
 
-def as_dict(mail: KeptMail, secret_id: str | None) -> dict[str, Any]:
+def as_dict(mail: KeptMail, secret_id: str | None, *, here: bool) -> dict[str, Any]:
     """For JSON."""
     return {
         "mail_id": _text(mail.mail_id),
@@ -31,6 +31,7 @@ def as_dict(mail: KeptMail, secret_id: str | None) -> dict[str, Any]:
         "size": mail.size,
         "quar_type": mail.quar_type,
         "location": _text(mail.location),
+        "here": here,
         "log_id": _text(mail.log_id) or None,
         "client_addr": _text(mail.client_addr) or None,
         "host": _text(mail.host) or None,

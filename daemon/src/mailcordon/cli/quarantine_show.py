@@ -58,7 +58,9 @@ def show_command(settings: Settings, /, name: str, source: str, *, raw: bool, as
         _write(copy)
     elif as_json:
         fields = [{"name": field.name, "body": _text(field.body)} for field in copy.header.fields]
-        click.echo(json.dumps({**as_dict(mail, found.secret_of(mail)), "header": fields}, indent=2))
+        click.echo(
+            json.dumps({**as_dict(mail, found.secret_of(mail), here=found.is_here(mail)), "header": fields}, indent=2)
+        )
     else:
         for line in (*details(mail, found.secret_of(mail)), "", *_header_lines(copy.header)):
             click.echo(line)

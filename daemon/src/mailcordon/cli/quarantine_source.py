@@ -1,8 +1,10 @@
 """Where the commands find what is in quarantine: the data base where there is one, else the files."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -11,7 +13,9 @@ from mailcordon.act.quarantine_list import kept_below
 from mailcordon.cli.options import fail
 from mailcordon.config.secret_key import secret_ids_if_allowed
 from mailcordon.config.settings import Settings
+from mailcordon.confined_file import open_below
 from mailcordon.errors import StoreError
+from mailcordon.mail.keeping import SQL_KIND
 from mailcordon.mail.kept import KeptMail, WantedMails
 from mailcordon.mail.secret_id import SecretIds
 
@@ -51,6 +55,16 @@ class Source:
         if mail.secret_id is not None:
             return mail.secret_id
         return self._secrets.of(mail.mail_id) if self._secrets else None
+
+    def is_here(self, mail: KeptMail) -> bool:
+        """Whether this host has the copy: data bases are shared, files are not."""
+        if mail.quar_type == SQL_KIND:
+            return True
+        try:
+            os.close(open_below(self.settings.QUARANTINEDIR, PurePosixPath(mail.location)))
+        except (OSError, ValueError):
+            return False
+        return True
 
     def databases(self) -> "Databases":
         """Those of the mail log, for reading."""
