@@ -215,7 +215,7 @@ class Pipeline:
 
     def counters(self) -> dict[str, float]:
         """What the rooms have counted themselves, by the names of B17.03 and B17.05."""
-        counted: dict[str, float] = {**self._actor.counters.by_name()}
+        counted: dict[str, float] = {**self._actor.counters.by_name(), **self._checks.counters()}
         if self._store:
             counted["GenMailIdRetries"] = self._store.counters.gen_mail_id_retries
         if self._pen_pals:

@@ -42,7 +42,14 @@ def test_time_to_live() -> None:
     assert cache.find(b"infected") is not None
     clock.now += 30
     assert cache.find(b"infected") is None
-    assert (cache.hits, cache.misses) == (4, 3)
+    # B17.05
+    assert cache.counters() == {
+        "CacheAttempts": 7,
+        "CacheMisses": 3,
+        "CacheHits": 4,
+        "CacheHitsVirusCheck": 4,
+        "CacheHitsVirusMsgs": 2,
+    }
 
 
 def test_off() -> None:

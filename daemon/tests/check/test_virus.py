@@ -231,7 +231,7 @@ async def test_first_infected_stops_the_others(
 async def test_remembered_verdicts(
     own_clamd: Clamd, checked: MakeSettings, make_mail: MakeMail, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """B14.07: the same bodies again, while clamd is gone; what is new is not passed."""
+    """B14.07, B17.05: the same bodies again, while clamd is gone; what is new is not passed."""
     settings = checked(av_scanners=[scanner(own_clamd.path)], virus_check_negative_ttl=60, virus_check_positive_ttl=60)
     checks = Checks(settings)
     infected, clean = make_mail(plain(eicar(), "one")), make_mail(plain(eicar_twin(), "one"))
@@ -246,6 +246,8 @@ async def test_remembered_verdicts(
     for _ in range(2):
         with pytest.raises(ScannerError):
             await checks.run(*inputs(make_mail(plain(b"new")), settings))
+    counted = checks.counters()
+    assert (counted["CacheAttempts"], counted["CacheHits"], counted["CacheHitsVirusMsgs"]) == (6, 2, 1)
     await checks.close()
 
 

@@ -29,6 +29,12 @@ CASES = [
         id="hidden STARTTLS",
     ),
     pytest.param(
+        "auth_required_inp = true\n",
+        "auth_required_inp: no client could ever bring mail",
+        'auth_required_inp = true\nauth_mech_avail = ["PLAIN"]\n',
+        id="no way to authenticate",
+    ),
+    pytest.param(
         "tls_verify_out = true\n",
         "tls_verify_out: there is no certificate to verify while",
         'tls_verify_out = true\n[policy_bank.A]\ntls_security_level_out = "encrypt"\n',

@@ -43,7 +43,9 @@ OF_SPAMASSASSIN = [
 """B14.06: what SpamAssassin inside the filter needed."""
 
 
-@pytest.mark.parametrize("name", [*OF_THE_CONTRACT, *OF_SPAMASSASSIN, "pid_file", "lock_file", "defang_by_ccat"])
+@pytest.mark.parametrize(
+    "name", [*OF_THE_CONTRACT, *OF_SPAMASSASSIN, "pid_file", "lock_file", "defang_by_ccat", "defang_virus"]
+)
 def test_retired_variables_are_accepted_with_a_warning(tmp_path: Path, name: str) -> None:
     """B19.06, features 5.42, 5.43: the value changes nothing, and the warning says what holds instead."""
     plain = loaded(tmp_path, "").values

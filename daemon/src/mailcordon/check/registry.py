@@ -11,6 +11,7 @@ from mailcordon.check.base import Check, ScannerState, merged
 from mailcordon.check.header import HeaderCheck
 from mailcordon.check.spam import SpamCheck
 from mailcordon.check.spam_engines import spam_scanner
+from mailcordon.check.virus import VirusCheck
 from mailcordon.check.virus_scanners import virus_check
 from mailcordon.config.policy import Policy
 from mailcordon.config.settings import SCANNER_SHARE, Settings
@@ -27,7 +28,9 @@ class Checks:
     """The checks of one worker process; they keep connections for their lifetime."""
 
     def __init__(self, settings: Settings) -> None:
-        self._checks = _all_checks(settings)
+        checks = _all_checks(settings)
+        self._virus = checks[0]
+        self._checks: tuple[Check, ...] = checks
 
     async def run(self, mail: Mail, root: Part, policies: Sequence[Policy]) -> Findings:
         """Run all checks that are wanted at once. Raises ScannerError if one that must not be left out gave no result.
@@ -60,6 +63,10 @@ class Checks:
             log.log(NOTICE if state.failure is None else logging.WARNING, "%s", state)
         return states
 
+    def counters(self) -> dict[str, float]:
+        """What the checks have counted themselves, by the names of B17.05."""
+        return self._virus.counters()
+
     async def close(self) -> None:
         """Close all connections."""
         for check in self._checks:
@@ -79,7 +86,7 @@ async def _timed(name: str, running: Coroutine[Any, Any, Findings], timing: Timi
         timing.beside(name, time.perf_counter() - started)
 
 
-def _all_checks(settings: Settings) -> tuple[Check, ...]:
+def _all_checks(settings: Settings) -> tuple[VirusCheck, SpamCheck, BannedCheck, HeaderCheck]:
     first_share = settings.scanner_share
     backup_share = SCANNER_SHARE * (settings.shortest_child_timeout - first_share)
     return (

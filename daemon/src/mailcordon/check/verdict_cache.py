@@ -40,6 +40,7 @@ class VerdictCache:
         self._clock = clock
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
         self.hits = 0
+        self.infected_hits = 0
         self.misses = 0
 
     def __len__(self) -> int:
@@ -60,7 +61,18 @@ class VerdictCache:
             self.misses += 1
             return None
         self.hits += 1
+        self.infected_hits += any(map(is_virus, entry.findings))
         return entry.findings
+
+    def counters(self) -> dict[str, float]:
+        """What it has counted, by the names of B17.05; the verdicts of virus scanners are all that is remembered."""
+        return {
+            "CacheAttempts": self.hits + self.misses,
+            "CacheMisses": self.misses,
+            "CacheHits": self.hits,
+            "CacheHitsVirusCheck": self.hits,
+            "CacheHitsVirusMsgs": self.infected_hits,
+        }
 
     def keep(self, key: bytes | None, findings: tuple[Finding, ...]) -> None:
         """Remember a verdict of the primary scanners, without the parts it is about: those are another message's."""

@@ -165,6 +165,10 @@ class VirusCheck:
             if removed:
                 log.log(NOTICE, "removed %d directories of scanned mail whose processes are gone", removed)
 
+    def counters(self) -> dict[str, float]:
+        """What became of looking for remembered verdicts (B17.05); nothing where none are remembered."""
+        return self._cache.counters() if self._cache is not None else {}
+
     async def close(self) -> None:
         """Close all connections."""
         for scanner in (*self._primary, *self._backup):

@@ -103,6 +103,14 @@ def _hidden_tls(effective: MessageSettings, _settings: Settings) -> Iterator[_Pr
         )
 
 
+def _no_way_to_authenticate(effective: MessageSettings, _settings: Settings) -> Iterator[_Problem]:
+    if effective.auth_required_inp and not effective.auth_mech_avail:
+        yield (
+            ("auth_required_inp", "auth_mech_avail"),
+            "no client could ever bring mail, as auth_mech_avail names no way to authenticate",
+        )
+
+
 def _loops(effective: MessageSettings, settings: Settings) -> Iterator[_Problem]:
     for name in ("forward_method", "notify_method"):
         port = next(_own_ports(getattr(effective, name), settings), None)
@@ -148,5 +156,6 @@ _RULES: tuple[Callable[[MessageSettings, Settings], Iterator[_Problem]], ...] = 
     _hidden_tls,
     _loops,
     _no_data_base,
+    _no_way_to_authenticate,
     _rule_names,
 )

@@ -34,7 +34,13 @@ RETIRED: Mapping[str, str] = {
     "syslog_priority": "log_level says what is logged, and each entry has a priority of its own",
     "SYSLOG_LEVEL": "syslog_facility is where the log goes, and each entry has a priority of its own",
     "notify_xmailer_header": "notifications carry no X-Mailer field",
-    "defang_by_ccat": "the body of a mail is never changed",
+    **dict.fromkeys(
+        (
+            *("defang_by_ccat", "defang_all", "defang_virus", "defang_banned"),
+            *("defang_spam", "defang_bad_header", "defang_undecipherable"),
+        ),
+        "the body of a mail is never changed",
+    ),
     "pid_file": "systemd, or whoever starts the daemon, knows the process; no file is written",
     "sql_schema_version": "mailcordon db upgrade gives older tables their present form",
     "timestamp_fmt_mysql": "the type of the column time_iso says how times are written",
