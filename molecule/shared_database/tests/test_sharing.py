@@ -161,6 +161,13 @@ def test_what_the_filter_may_not_do(shared: Shared, statement: str) -> None:
     assert re.search("permission denied|must be owner", shared.refusal(statement))
 
 
+def test_filter_is_content_with_its_rights(shared: Shared) -> None:
+    """B2.05: what the role gives is what the daemon's own look at the data base wants."""
+    for gateway in shared.gateways.values():
+        done = gateway.host.run("mailcordon db check")
+        assert done.rc == 0, done.stdout + done.stderr
+
+
 def test_accounts_of_the_server(shared: Shared) -> None:
     """Passwords as SCRAM verifiers, no rights beyond the data base, and nobody else comes in."""
     roles = shared.sql(

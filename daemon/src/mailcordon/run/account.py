@@ -18,6 +18,8 @@ class Account:
     gid: int
     groups: frozenset[int]
     """All his groups, the first one included."""
+    home: str
+    """His directory, which need not exist."""
 
     @classmethod
     def named(cls, name: str) -> "Account":
@@ -26,17 +28,18 @@ class Account:
             entry = pwd.getpwnam(name)
         except KeyError:
             raise StartupError(f"--user: there is no account {name!r}") from None
-        return cls(name, entry.pw_uid, entry.pw_gid, frozenset(os.getgrouplist(name, entry.pw_gid)))
+        return cls(name, entry.pw_uid, entry.pw_gid, frozenset(os.getgrouplist(name, entry.pw_gid)), entry.pw_dir)
 
     @classmethod
     def own(cls) -> "Account":
         """The one that this process runs as; it need not have a name."""
         uid, gid = os.geteuid(), os.getegid()
         try:
-            name = pwd.getpwuid(uid).pw_name
+            entry = pwd.getpwuid(uid)
+            name, home = entry.pw_name, entry.pw_dir
         except KeyError:
-            name = str(uid)
-        return cls(name, uid, gid, frozenset((gid, *os.getgroups())))
+            name, home = str(uid), "/"
+        return cls(name, uid, gid, frozenset((gid, *os.getgroups())), home)
 
     @property
     def group_name(self) -> str:

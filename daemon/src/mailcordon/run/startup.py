@@ -35,6 +35,8 @@ def become(user: str | None) -> None:
     if user is None:
         raise StartupError("refusing to run as root; name the service account with --user")
     account = Account.named(user)
+    # Libraries look for files there, and some fail where they may not look: libpq in root's.
+    os.environ["HOME"] = account.home
     os.initgroups(user, account.gid)
     os.setgid(account.gid)
     os.setuid(account.uid)
