@@ -77,7 +77,9 @@ class Partitions:
     def holds_only_old(self, reader: Connection, tag: str, retention: Retention) -> bool:
         """Whether no message in it has to stay. Opens a transaction of its own on `reader`."""
         with reader.begin():
-            statement = f"SELECT 1 FROM msgs WHERE partition_tag = {int(tag)} AND {retention.stays} LIMIT 1"  # noqa: S608
+            # By the index of times, where all retentions are equal.
+            candidates = f"partition_tag = {int(tag)} AND time_num >= {retention.oldest}"
+            statement = f"SELECT 1 FROM msgs WHERE {candidates} AND {retention.stays} LIMIT 1"  # noqa: S608
             return reader.exec_driver_sql(statement).first() is None
 
     def drop(self, tag: str, retention: Retention | None = None) -> bool:

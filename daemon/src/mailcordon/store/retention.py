@@ -49,6 +49,11 @@ class Retention:
         return max(self.other_copies, *self.copies.values())
 
     @property
+    def oldest(self) -> int:
+        """All that was received before is old in every way."""
+        return min(self.log, self.other_copies, *self.copies.values())
+
+    @property
     def stays(self) -> str:
         """The message in `msgs` is not old, or a copy of it is to be found through its row.
 
