@@ -50,6 +50,8 @@ KINDS = [
     Kind("twin_banned", "harmless twin of the banned one"),
     Kind("twin_banned_zip", "harmless twin of it, in a zip"),
 ]
+HARMFUL = ("eicar", "gtube", "banned")
+"""How the names of those begin that must be blocked."""
 
 
 def run(title: str, command: list[str], log_name: str) -> None:
@@ -147,16 +149,16 @@ def show(results: list[dict[str, Any]]) -> bool:
         table.add_column(column, overflow="fold", justify="right" if column == "seconds" else "left")
     good = len(results) == len(KINDS)
     for result in results:
+        harmful = result["kind"].startswith(HARMFUL)
         kept = result["outcome"] != "blocked" or bool(result["quarantined"])
         # A harmless mail must be seen in the mailbox: that the log says so is not enough here
-        arrived = result["outcome"] == "delivered" or result["kind"].startswith(("eicar", "gtube", "banned"))
+        arrived = harmful or result["outcome"] == "delivered"
         as_expected = bool(result["as_expected"]) and kept and arrived
         good = good and as_expected
         found = ", ".join(result["virus_names"]) or result["category"] or ""
-        expected = "blocked" if result["kind"].startswith(("eicar", "gtube")) else "delivered"
         table.add_row(
             content[result["kind"]],
-            expected,
+            "blocked" if harmful else "delivered",
             f"{result['outcome']}" + (f" ({found})" if found else ""),
             where(result),
             f"{result['seconds']:.1f}",
