@@ -26,7 +26,7 @@ def text(value: object) -> object:
 
 
 async def test_values_in_order(tmp_path: Path, make_settings: MakeSettings, make_mail: MakeMail) -> None:
-    """B2.18 to B2.21, B2.31: eleven, twelve and twelve values, the same tag in all of them."""
+    """B2.18 to B2.21, B2.31, features 11.01: eleven, twelve and twelve values, the same tag in all of them."""
     database = Database("sqlite", f"sqlite:///{tmp_path}/mail.db").prepare(Part.LOG)
     widths = {"begun": 11, "done": 12, "told": 12, "known": 3}
     for table, width in widths.items():
