@@ -61,6 +61,16 @@ async def offers(client: Client) -> list[str]:
     return [line[4:] for line in (await client.ask("EHLO mx.example")).split("\n")]
 
 
+@pytest.mark.parametrize("digit", "0123456789")
+def test_hash_is_no_template(make_settings: MakeSettings, tmp_path: Path, digit: str) -> None:
+    """Contract B6.04: the `$1` to `$5` of lookups (B3.10, B3.13) may stand in a hash by chance."""
+    value = f"$scrypt$ln=14,r=8,p=1${digit * 22}${digit * 43}"
+    PasswordHash.parse(value)
+    (tmp_path / "users").write_text(f"alice {value}\n")
+    for table in ({"hash": {"alice": value}}, {"hash_file": str(tmp_path / "users")}, {"regexp": [["(a)lice", value]]}):
+        assert make_settings(auth_users=table).auth_users.find("alice") == value
+
+
 async def test_offered_only_if_configured(make_auth: MakeSettings) -> None:
     """Contract B6.02: AUTH with the mechanisms of auth_mech_avail; without any it is not known at all."""
     async with serving(make_auth(auth_mech_avail=["LOGIN"]), Recorder()) as running, running.client() as client:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeGuard, TypeVar, cast
 
 from mailcordon.config.expressions import LONGEST
 from mailcordon.config.lookup_key import LookupKey
@@ -13,6 +13,12 @@ T = TypeVar("T")
 _T_co = TypeVar("_T_co", covariant=True)
 
 _CAPTURE = re.compile(r"\$(?:\{(\d+)\}|\((\d+)\)|(\d+))")
+
+
+class Verbatim(str):
+    """A value that goes through as it is: `$1` in it stands for nothing."""
+
+    __slots__ = ()
 
 
 class Table(Protocol[_T_co]):
@@ -76,9 +82,13 @@ def _lower_domain(name: str) -> str:
 
 
 def _expanded(value: T | None, key: LookupKey) -> T | None:
-    if isinstance(value, str) and "$" in value:
+    if _is_template(value) and "$" in value:
         return cast("T", key.expand(value))
     return value
+
+
+def _is_template(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and not isinstance(value, Verbatim)
 
 
 class AccessList:
@@ -128,7 +138,7 @@ class RegexpTable(Generic[T]):
         for pattern, value in self.entries:
             match = pattern.search(key.address + key.suffix)
             if match is not None:
-                return cast("T", with_captures(value, match)) if isinstance(value, str) else value
+                return cast("T", with_captures(value, match)) if _is_template(value) else value
         return None
 
     def find_all(self, key: LookupKey) -> Iterator[T]:

@@ -27,6 +27,7 @@ from mailcordon.config.types import (
     OptionalAddress,
     OptionalDelivery,
     QuarantineMethod,
+    SecretLookup,
     TextLookup,
     TlsLevel,
 )
@@ -84,7 +85,7 @@ class MessageSettings(BaseModel):
     """What AUTH offers; nothing, and AUTH is not offered (B6.02)."""
     auth_required_inp: bool
     """Without AUTH a client may not send mail (B6.05)."""
-    auth_users: TextLookup
+    auth_users: SecretLookup
     """Hashes of passwords, as `mailcordon password` makes them, by name of the user."""
     smtpd_tls_auth_only: bool
     """AUTH is offered on encrypted connections only."""

@@ -20,7 +20,7 @@ from pydantic_core import core_schema
 
 from mailcordon.config.bank_names import BankName, BankNames, bank_names
 from mailcordon.config.banned import SELECTIONS, BannedTable, Selection, banned_paths, banned_table
-from mailcordon.config.lookup import Lookup
+from mailcordon.config.lookup import Lookup, Verbatim
 from mailcordon.config.lookup_parse import ValueType, parse_lookup
 from mailcordon.config.networks import Networks
 from mailcordon.config.next_hop import DeliveryMethod, delivery_method, optional_delivery_method
@@ -78,6 +78,8 @@ def _number_of_text(text: str) -> float:
 BOOLEANS = ValueType(_bool, _bool_of_text, boolean=True)
 NUMBERS = ValueType(_number, _number_of_text)
 TEXTS = ValueType(_text, str)
+SECRETS = ValueType(lambda raw: Verbatim(_text(raw)), Verbatim)
+"""Hashes of passwords are full of `$`."""
 BANK_NAMES: ValueType[BankNames] = ValueType(bank_names, bank_names, boolean=True)
 
 
@@ -121,6 +123,7 @@ def _made_as_lookup(values: ValueType[Any]) -> GetPydanticSchema:
 BoolLookup = Annotated[Lookup[bool], _made_as_lookup(BOOLEANS), schema_of_lookup("boolean")]
 NumberLookup = Annotated[Lookup[float], _made_as_lookup(NUMBERS), schema_of_lookup("number")]
 TextLookup = Annotated[Lookup[str], _made_as_lookup(TEXTS), schema_of_lookup("string")]
+SecretLookup = Annotated[Lookup[str], _made_as_lookup(SECRETS), schema_of_lookup("string")]
 BankLookup = Annotated[Lookup[BankNames], _made_as_lookup(BANK_NAMES), schema_of_lookup(None)]
 BoolLookups = Annotated[Lookup[Lookup[bool]], _made_as_lookup(_lookups_of(BOOLEANS)), schema_of_lookup(None)]
 NumberLookups = Annotated[Lookup[Lookup[float]], _made_as_lookup(_lookups_of(NUMBERS)), schema_of_lookup(None)]
