@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import shutil
+import sys
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -17,6 +18,13 @@ def install(directory: Path) -> None:
     _copy_distribution_info("mailcordon", directory)
     for name in _requirements_of("mailcordon"):
         _copy_distribution(name, directory)
+
+
+def program_in(directory: Path) -> list[str]:
+    """The command line of the program that is installed there, for any account."""
+    # Without the working directory and the user's own packages on the path; the program lies nowhere else.
+    program = f"import sys; sys.path.insert(0, {str(directory)!r}); from mailcordon.cli.main import main; main()"
+    return [str(Path(sys.executable).resolve()), "-I", "-c", program]
 
 
 def _requirements_of(name: str) -> set[str]:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from samples import eicar
 
 from .daemon import COMMAND, Daemon, NextHop, text_mail, wait_until
+from .installation import program_in
 from .releasing import mail_id_of, our_tool, quarantined
 from .test_mail_log import with_sqlite
 from .test_release_from_sql import rows
@@ -19,13 +21,15 @@ from .test_release_from_sql import rows
 EVIL = "\x1b]0;owned\x07\u202e"
 
 
-def command(daemon: Daemon, *arguments: str, account: int | None = None) -> subprocess.CompletedProcess[str]:
+def command(
+    daemon: Daemon, *arguments: str, program: Sequence[str] = (str(COMMAND),), account: int | None = None
+) -> subprocess.CompletedProcess[str]:
     """`mailcordon quarantine`; `account`: user and group to run as, in the daemon's group as well."""
     own = "root" if os.geteuid() == 0 else "mailcordon"
     options = ["--config-dir", str(daemon.config_directory), "--user", own]
     further: dict[str, Any] = {"user": account, "group": account, "extra_groups": [0]} if account else {}
     done = subprocess.run(
-        [COMMAND, "quarantine", *options, *arguments], capture_output=True, check=False, timeout=60, **further
+        [*program, "quarantine", *options, *arguments], capture_output=True, check=False, timeout=60, **further
     )
     # Only what is printed raw is no UTF-8.
     return subprocess.CompletedProcess(
@@ -140,7 +144,7 @@ def test_what_fails_is_one_line(daemon: Daemon, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="another account can be had by root only")
-def test_member_of_the_group(daemon: Daemon) -> None:
+def test_member_of_the_group(daemon: Daemon, installed: Path) -> None:
     """Who may read the files may list them, without the key and so without the secrets; others are told so."""
     daemon.start()
     daemon.send(hostile("first"))
@@ -148,12 +152,12 @@ def test_member_of_the_group(daemon: Daemon) -> None:
     for path in (*daemon.home.parents, daemon.home, daemon.config_directory):
         if path.stat().st_mode & 0o055 != 0o055:
             path.chmod(0o755)
-    done = command(daemon, "list", "--json", account=65534)
+    done = command(daemon, "list", "--json", program=program_in(installed), account=65534)
     assert done.returncode == 0, done.stderr
     (mail,) = json.loads(done.stdout)
     assert mail["content"] == "virus"
     assert mail["secret_id"] is None
     (daemon.home / "virusmails").chmod(0o700)
-    refused = command(daemon, "list", account=65534)
+    refused = command(daemon, "list", program=program_in(installed), account=65534)
     assert (refused.returncode, refused.stderr) == (69, f"mailcordon: {daemon.home}/virusmails: Permission denied\n")
     assert not (daemon.home / "secret-id.key").exists()

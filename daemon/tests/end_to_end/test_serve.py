@@ -17,6 +17,7 @@ from samples import eicar, eicar_twin
 from servers import Clamd, free_port
 
 from .daemon import COMMAND, Daemon, NextHop, text_mail, wait_until
+from .installation import program_in
 
 
 def test_clean_is_delivered_and_eicar_is_not(daemon: Daemon, next_hop: NextHop) -> None:
@@ -189,10 +190,7 @@ def open_to_all(daemon: Daemon, directory: Path) -> None:
 def command_for_nobody(daemon: Daemon, installed: Path) -> list[str]:
     """The command line of the program in `installed`, with an account that is not root."""
     user = [] if os.geteuid() else ["--user", "nobody"]
-    # Without the working directory and the user's own packages on the path; the program lies nowhere else.
-    program = f"import sys; sys.path.insert(0, {str(installed)!r}); from mailcordon.cli.main import main; main()"
-    python = Path(sys.executable).resolve()
-    return [str(python), "-I", "-c", program, "serve", "--config-dir", str(daemon.config_directory), *user]
+    return [*program_in(installed), "serve", "--config-dir", str(daemon.config_directory), *user]
 
 
 def test_configuration_that_the_daemon_could_change_is_refused(daemon: Daemon, installed: Path, tmp_path: Path) -> None:
