@@ -224,6 +224,21 @@ async def test_record_that_is_refused(
     assert finished(database) in ([other.mail_id], sorted([other.mail_id, mail.mail_id]))
 
 
+async def test_interrupted_when_it_is_done(
+    database: Database, make_settings: MakeSettings, make_mail: MakeMail
+) -> None:
+    """Patience ends just when the data base has answered: it is not taken for dead for ever."""
+    database.prepare(Part.LOG)
+    settings = sql_settings(make_settings, database)
+    async with running(settings) as store:
+        first = await log_mail(store, settings, make_mail(MESSAGE))
+        await until(lambda: store.counters.messages == 1, "the first one is written")
+        store._writer.interrupt("no answer within 1 s")
+        await until(lambda: not store._writer.problem, "the data base is looked at again")
+        second = await log_mail(store, settings, make_mail(MESSAGE))
+    assert finished(database) == sorted([first.mail_id, second.mail_id])
+
+
 async def test_locked_by_somebody_else(
     make_settings: MakeSettings, make_mail: MakeMail, request: pytest.FixtureRequest
 ) -> None:

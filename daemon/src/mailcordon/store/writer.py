@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from enum import Enum, auto
 from functools import partial
 from typing import Any
 
@@ -36,6 +37,15 @@ LOOK_FOR_FILES = 10.0
 """Seconds between looks for records that wait in files: other workers leave them, too."""
 _REPLAYED_AT_A_TIME = 64
 
+
+class _Signal(Enum):
+    """What stands between the tasks."""
+
+    LOOK = auto()
+    """Look at the data base again, though there is nothing to do."""
+    END = auto()
+
+
 MakeTransactions = Callable[[Shape], Transactions]
 
 
@@ -47,7 +57,7 @@ class Writer:
         self._databases = databases
         self._make_transactions = transactions
         self._pending = pending
-        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[Task | _Signal] = queue.SimpleQueue()
         self._connection: Connection | None = None
         self._transactions: Transactions | None = None
         self._problem = ""
@@ -86,11 +96,13 @@ class Writer:
         connection = self._connection
         if connection is not None:
             hang_up(connection)
+        # It may have come to an end by itself just before: then nothing else wakes the writer up.
+        self._tasks.put(_Signal.LOOK)
 
     def close(self, timeout: float) -> None:
         """Do what was added, and end. Blocks; after `timeout` seconds without an answer the rest goes into files."""
         self._closing = True
-        self._tasks.put(None)
+        self._tasks.put(_Signal.END)
         self._thread.join(timeout)
         if self._thread.is_alive():
             self.interrupt(f"no answer within {timeout:g} s")
@@ -121,14 +133,14 @@ class Writer:
         tasks: list[Task] = []
         try:
             task = self._tasks.get(timeout=self._idle_time())
-            while task is not None:
+            while not isinstance(task, _Signal):
                 tasks.append(task)
                 if len(tasks) == BATCH:
                     return tasks, False
                 task = self._tasks.get_nowait()
         except queue.Empty:
             return tasks, False
-        return tasks, True
+        return tasks, task is _Signal.END
 
     def _idle_time(self) -> float:
         now = time.monotonic()
@@ -150,7 +162,10 @@ class Writer:
 
     def _connect(self) -> bool:
         if self._connection is not None:
-            return True
+            if not self._problem:
+                return True
+            # It was interrupted. It may have lived through that, but nobody knows, and the problem must not stay.
+            self._disconnect()
         if self._problem and time.monotonic() < self._again_at and not self._closing:
             return False
         try:
