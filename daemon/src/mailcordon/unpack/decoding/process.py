@@ -6,6 +6,7 @@ next message, and everything it started ends with it. What the child tells is pa
 """
 
 import base64
+import contextlib
 import gc
 import json
 import os
@@ -61,7 +62,8 @@ def _prepared(
         place.insert(1, decoder.find() or "")
     rules = [TypeRule(re.compile(pattern), tuple(short_types)) for pattern, short_types in types]
     tools = Tools.of(found, FileTypes(rules))
-    _rehearse(tools, base)
+    with contextlib.suppress(OSError):  # a full disk: mail that needs none of it goes on
+        _rehearse(tools, base)
     # What is there now stays shared with the children: the collector must not touch, and so copy, its pages.
     gc.collect()
     gc.freeze()
