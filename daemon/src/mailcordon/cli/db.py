@@ -8,8 +8,8 @@ import click
 
 from mailcordon.cli.db_check import check, grants
 from mailcordon.cli.db_purge import purge
-from mailcordon.cli.db_work import EXIT_CONFIG, EXIT_UNAVAILABLE, Work
-from mailcordon.cli.options import config_directories, fail, load_or_exit
+from mailcordon.cli.db_work import Work
+from mailcordon.cli.options import EXIT_CONFIG, EXIT_UNAVAILABLE, config_directories, fail, load_or_exit
 from mailcordon.config.sql_source import sql_source
 from mailcordon.errors import StartupError
 from mailcordon.run.startup import become

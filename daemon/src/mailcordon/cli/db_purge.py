@@ -6,8 +6,8 @@ from datetime import datetime
 
 import click
 
-from mailcordon.cli.db_work import EXIT_BAD, EXIT_CONFIG, Work
-from mailcordon.cli.options import fail
+from mailcordon.cli.db_work import EXIT_BAD, Work
+from mailcordon.cli.options import EXIT_CONFIG, fail
 
 
 @click.command()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailcordon.cli.options import fail
+from mailcordon.cli.options import EXIT_UNAVAILABLE, fail
 from mailcordon.config.settings import Settings
 from mailcordon.config.sql_source import SqlSource
 from mailcordon.errors import StoreError
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 EXIT_BAD = 1
 """Something is not as it should be."""
-EXIT_CONFIG = 78
-"""EX_CONFIG of sysexits.h."""
-EXIT_UNAVAILABLE = 69
-"""EX_UNAVAILABLE of sysexits.h: the data base does not answer, or refuses."""
 
 
 @dataclass(frozen=True, slots=True)

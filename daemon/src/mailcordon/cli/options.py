@@ -11,6 +11,11 @@ from mailcordon.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+EXIT_UNAVAILABLE = 69
+"""EX_UNAVAILABLE of sysexits.h: something that the command needs does not answer, or cannot be read."""
+EXIT_CONFIG = 78
+"""EX_CONFIG of sysexits.h."""
+
 
 def config_directories(command: F) -> F:
     """`--config-dir`, repeatable."""

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import click
 
-from mailcordon.cli.options import config_directories, fail, load_or_exit
+from mailcordon.cli.options import EXIT_CONFIG, EXIT_UNAVAILABLE, config_directories, fail, load_or_exit
 from mailcordon.cli.quarantine_list import list_command
 from mailcordon.cli.quarantine_purge import purge_command
 from mailcordon.cli.quarantine_show import show_command
-from mailcordon.cli.quarantine_source import EXIT_CONFIG, EXIT_UNAVAILABLE
 from mailcordon.errors import StartupError
 from mailcordon.run.startup import become
 

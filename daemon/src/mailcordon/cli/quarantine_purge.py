@@ -7,9 +7,8 @@ from datetime import datetime
 import click
 
 from mailcordon.act.quarantine_purge import purge_files
-from mailcordon.cli.options import fail
+from mailcordon.cli.options import EXIT_UNAVAILABLE, fail
 from mailcordon.cli.quarantine_list import EXIT_INCOMPLETE
-from mailcordon.cli.quarantine_source import EXIT_UNAVAILABLE
 from mailcordon.config.settings import Settings
 
 

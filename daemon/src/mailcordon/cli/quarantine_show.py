@@ -11,10 +11,10 @@ from typing import NoReturn
 import click
 
 from mailcordon.act.stored_copy import StoredCopy, read_file, read_sql
-from mailcordon.cli.options import fail
+from mailcordon.cli.options import EXIT_UNAVAILABLE, fail
 from mailcordon.cli.policy_client import wanted
 from mailcordon.cli.quarantine_output import as_dict, details
-from mailcordon.cli.quarantine_source import EXIT_UNAVAILABLE, Source, source_option
+from mailcordon.cli.quarantine_source import Source, source_option
 from mailcordon.config.partition_tag import shown_tag, with_tag
 from mailcordon.config.settings import Settings
 from mailcordon.errors import ProtocolError, ReleaseError, StoreError

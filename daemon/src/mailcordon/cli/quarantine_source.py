@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from mailcordon.act.quarantine_list import kept_below
-from mailcordon.cli.options import fail
+from mailcordon.cli.options import EXIT_CONFIG, EXIT_UNAVAILABLE, fail
 from mailcordon.config.secret_key import secret_ids_if_allowed
 from mailcordon.config.settings import Settings
 from mailcordon.confined_file import open_below
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-EXIT_CONFIG = 78
-"""EX_CONFIG of sysexits.h."""
-EXIT_UNAVAILABLE = 69
-"""EX_UNAVAILABLE of sysexits.h: the data base or the directory cannot be read."""
 SOURCES = ("auto", "sql", "files")
 _TIMEOUT = 120.0
 """Seconds for each answer of a data base."""

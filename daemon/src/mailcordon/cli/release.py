@@ -9,14 +9,12 @@ from typing import Any
 
 import click
 
-from mailcordon.cli.options import config_directories, fail
+from mailcordon.cli.options import EXIT_UNAVAILABLE, config_directories, fail
 from mailcordon.cli.policy_client import ENVIRONMENT, PolicyClient, replies_in, socket_name, succeeded, wanted
 from mailcordon.errors import ProtocolError
 from mailcordon.mail.release import RequestKind
 
 EXIT_REFUSED = 1
-EXIT_UNAVAILABLE = 69
-"""EX_UNAVAILABLE of sysexits.h: the daemon cannot be asked."""
 
 _DOES = {
     RequestKind.RELEASE: "Send mail from quarantine to its recipients, or to others.",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mailcordon.cli.options import config_directories, fail, load_or_exit, refuse
+from mailcordon.cli.options import EXIT_CONFIG, EXIT_UNAVAILABLE, config_directories, fail, load_or_exit, refuse
 from mailcordon.config.load import ADMIN_DIRECTORY, Configuration, load
 from mailcordon.errors import ConfigError, StartupError
 from mailcordon.run import startup
@@ -17,11 +17,6 @@ from mailcordon.run.log import make_handler, threshold
 from mailcordon.run.log_queue import logging_to
 from mailcordon.run.settings_checks import check_settings
 from mailcordon.run.supervisor import Supervisor
-
-EXIT_CONFIG = 78
-"""EX_CONFIG of sysexits.h."""
-EXIT_UNAVAILABLE = 69
-"""EX_UNAVAILABLE of sysexits.h."""
 
 
 @click.command()

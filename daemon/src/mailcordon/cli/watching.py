@@ -8,11 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from mailcordon.cli.options import fail, load_or_exit
+from mailcordon.cli.options import EXIT_CONFIG, fail, load_or_exit
 from mailcordon.run.counter_directory import NAME, DaemonView, read_daemon
 
-EXIT_CONFIG = 78
-"""EX_CONFIG of sysexits.h."""
 EXIT_NOT_RUNNING = 69
 """EX_UNAVAILABLE of sysexits.h."""
 DIRECTORY_VARIABLE = "AMAVISD_DB_HOME"
