@@ -6,13 +6,12 @@ from typing import IO
 
 import click
 
+from mailcordon.cli.account import account, work_as
 from mailcordon.cli.db_check import check, grants
 from mailcordon.cli.db_purge import purge
 from mailcordon.cli.db_work import Work
-from mailcordon.cli.options import EXIT_CONFIG, EXIT_UNAVAILABLE, config_directories, fail, load_or_exit
+from mailcordon.cli.options import EXIT_CONFIG, config_directories, fail, load_or_exit
 from mailcordon.config.sql_source import sql_source
-from mailcordon.errors import StartupError
-from mailcordon.run.startup import become
 
 
 @click.group()
@@ -24,9 +23,7 @@ from mailcordon.run.startup import become
     type=click.File(encoding="utf-8"),
     help="Holds the password for --dsn in its first line, - for standard input; everybody sees arguments.",
 )
-@click.option(
-    "--user", metavar="NAME", default="mailcordon", show_default=True, help="Account to work as when started by root."
-)
+@account
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
 def db(
@@ -52,10 +49,7 @@ def db(
         source = replace(source, password=_password(password_file))
     if source is None and not (settings.storage_sql_dsn or settings.lookup_sql_dsn):
         fail("neither storage_sql_dsn nor lookup_sql_dsn names a data base", EXIT_CONFIG)
-    try:
-        become(user)
-    except StartupError as error:
-        fail(str(error), EXIT_UNAVAILABLE)
+    work_as(user)
     context.obj = Work(settings, source, as_json)
 
 

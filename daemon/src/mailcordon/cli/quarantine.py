@@ -4,19 +4,16 @@ from pathlib import Path
 
 import click
 
-from mailcordon.cli.options import EXIT_CONFIG, EXIT_UNAVAILABLE, config_directories, fail, load_or_exit
+from mailcordon.cli.account import account, work_as
+from mailcordon.cli.options import EXIT_CONFIG, config_directories, load_or_exit
 from mailcordon.cli.quarantine_list import list_command
 from mailcordon.cli.quarantine_purge import purge_command
 from mailcordon.cli.quarantine_show import show_command
-from mailcordon.errors import StartupError
-from mailcordon.run.startup import become
 
 
 @click.group()
 @config_directories
-@click.option(
-    "--user", metavar="NAME", default="mailcordon", show_default=True, help="Account to work as when started by root."
-)
+@account
 @click.pass_context
 def quarantine(context: click.Context, config_directories: tuple[Path, ...], user: str) -> None:
     """Look at the mail in quarantine, and remove what is old.
@@ -25,10 +22,7 @@ def quarantine(context: click.Context, config_directories: tuple[Path, ...], use
     directory cannot be read, 78 bad configuration.
     """
     context.obj = load_or_exit(config_directories, EXIT_CONFIG).settings
-    try:
-        become(user)
-    except StartupError as error:
-        fail(str(error), EXIT_UNAVAILABLE)
+    work_as(user)
 
 
 quarantine.add_command(list_command)
