@@ -24,6 +24,7 @@ from mailcordon.config.sql_source import SqlSource, sql_source
 from mailcordon.errors import StoreError
 from mailcordon.store.engine import Databases
 from mailcordon.store.migrate import Part, upgrade
+from processes import children
 from servers import START_LIMIT, Server, free_port, installed
 
 KINDS = ("sqlite", "postgresql", "mariadb")
@@ -118,8 +119,7 @@ class DatabaseServer(Server):
 
     def _children(self) -> list[int]:
         assert self._process is not None
-        listed = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        return [int(pid) for pid in listed.read_text().split()]
+        return children(self._process.pid)
 
     def remove(self) -> None:
         """End it and remove all that it had; what it would still write to the disk is not wanted."""

@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Protocol, Self
 
+from processes import children
 from servers import free_port
 
 START_TIMEOUT = 30.0
@@ -171,8 +172,7 @@ class Daemon:
     def workers(self) -> list[int]:
         """Process ids of the workers."""
         assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return [int(pid) for pid in children.split()]
+        return children(self.process.pid)
 
     def send(
         self,

@@ -4,20 +4,12 @@ import os
 import signal
 from pathlib import Path
 
+from processes import children
 from samples import with_attachment, zipped
 
 from .daemon import Daemon, NextHop, text_mail, wait_until
 
 ARCHIVE = with_attachment(zipped(bytes(500), "x.dat"), "a.zip")
-
-
-def decoders(worker: int) -> list[int]:
-    """Decoder processes of a worker."""
-    try:
-        children = Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
-    except FileNotFoundError:
-        return []
-    return [int(child) for child in children]
 
 
 def is_gone(process: int) -> bool:
@@ -36,20 +28,20 @@ def test_from_the_first_attachment_to_the_end(daemon: Daemon, next_hop: NextHop)
     assert "removed 1 directories of unpacked mail" in daemon.log()
     (worker,) = daemon.workers()
     assert daemon.send(text_mail(b"hello", "text")).startswith("250 ")
-    assert decoders(worker) == []
+    assert children(worker) == []
     assert daemon.send(ARCHIVE).startswith("250 ")
-    (decoder,) = decoders(worker)
+    (decoder,) = children(worker)
     assert daemon.send(ARCHIVE).startswith("250 ")
-    assert decoders(worker) == [decoder]
+    assert children(worker) == [decoder]
     os.kill(worker, signal.SIGKILL)
     wait_until(lambda: is_gone(decoder), "the decoder process notices the end of its worker")
     wait_until(lambda: daemon.workers() not in ([], [worker]), "a new worker")
     assert daemon.send(ARCHIVE).startswith("250 ")
     (worker,) = daemon.workers()
-    (decoder,) = decoders(worker)
+    (decoder,) = children(worker)
     os.kill(decoder, signal.SIGKILL)
     assert daemon.send(ARCHIVE).startswith("250 ")
-    (decoder,) = decoders(worker)
+    (decoder,) = children(worker)
     daemon.signal(signal.SIGTERM)
     assert daemon.wait() == 0
     assert is_gone(decoder)

@@ -14,6 +14,7 @@ from mailcordon.config.settings import Settings
 from mailcordon.errors import UnpackError
 from mailcordon.unpack import quota
 from mailcordon.unpack.unpacker import Unpacker
+from processes import children
 
 WELL = puppet("members 2")
 
@@ -27,11 +28,6 @@ async def until(condition: Callable[[], object]) -> None:
     """Wait for something that another process does."""
     while not condition():  # noqa: ASYNC110 - nobody sets an event for it
         await asyncio.sleep(0.01)
-
-
-def children(process: int) -> str:
-    """Ids of its children."""
-    return Path(f"/proc/{process}/task/{process}/children").read_text()
 
 
 def state(process: int) -> str:
