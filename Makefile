@@ -86,7 +86,8 @@ test-all: setup ## `make test`, then every further scenario and the long tests
 	@$(STEPS) test-all
 
 .PHONY: fuzz
-fuzz: tools ## Feed the mail server, the MIME splitter and the decoders with what a fuzzer invents, ten minutes each
+fuzz: tools ## Feed mail server, MIME splitter, decoders and their programs with what fuzzers invent, ten minutes each
+	@.ci/setup servers
 	@$(STEPS) fuzz
 
 .PHONY: lock

@@ -260,20 +260,20 @@ ENCRYPTED: dict[str, Packer] = {
 }
 
 
-def _pack(directory: Path, packers: Mapping[str, Packer]) -> dict[str, Path]:
-    shop = Workshop(directory)
-    for name, pack in packers.items():
-        pack(shop, name)
+def packed(shop: Workshop, packers: Mapping[str, Packer]) -> dict[str, Path]:
+    """An archive of each packer, by its name."""
+    for name, packer in packers.items():
+        packer(shop, name)
     return {name: shop.path(name) for name in packers}
 
 
 @pytest.fixture(scope="session")
 def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One archive of each format, made once, by the name of the archive."""
-    return _pack(tmp_path_factory.mktemp("archives"), PACKERS)
+    return packed(Workshop(tmp_path_factory.mktemp("archives")), PACKERS)
 
 
 @pytest.fixture(scope="session")
 def encrypted_archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Archives that need a password, by their names."""
-    return _pack(tmp_path_factory.mktemp("encrypted"), ENCRYPTED)
+    return packed(Workshop(tmp_path_factory.mktemp("encrypted")), ENCRYPTED)

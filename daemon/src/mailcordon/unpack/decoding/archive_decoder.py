@@ -11,6 +11,7 @@ from mailcordon.unpack.decoding.libarchive_reader import Entry, Libarchive, Open
 from mailcordon.unpack.decoding.names import without_suffix
 from mailcordon.unpack.decoding.overlay import may_have_overlay
 from mailcordon.unpack.decoding.sink import Sink
+from mailcordon.unpack.job import ProblemKind
 
 NAME = "libarchive"
 _UNNAMED = "data"
@@ -35,8 +36,6 @@ class ArchiveDecoder:
     """Of libarchive, tried by content."""
     filters: tuple[str, ...] = ()
     """Compression that is part of the kind (rpm)."""
-    result: Decoded = Decoded.DONE
-    """What it says when all came out."""
     name: str = NAME
 
     def find(self) -> str | None:
@@ -45,8 +44,7 @@ class ArchiveDecoder:
 
     def decode(self, file: Path, name: str, sink: Sink) -> Decoded:
         """See Decoder."""
-        read_archive(file, self.formats, self.filters, sink)
-        return self.result
+        return read_archive(file, self.formats, self.filters, sink)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +95,11 @@ class CompressedFileDecoder:
                     entry = replace(entry, name=without_suffix(name))
                 if failure := _take(archive, entry, sink, encrypted=False):
                     raise failure
-        return Decoded.DONE
+            return Decoded.KEEP if archive.has_leftover else Decoded.DONE
 
 
-def read_archive(file: Path, formats: Sequence[str], filters: Sequence[str], sink: Sink) -> None:
-    """Put all members of an archive of these formats into `sink`.
+def read_archive(file: Path, formats: Sequence[str], filters: Sequence[str], sink: Sink) -> Decoded:
+    """Put all members of an archive of these formats into `sink`; KEEP where there may be more in it.
 
     Goes on behind a member that cannot be read. Raises CannotDecodeError, at the end if it could go on, and
     LimitReachedError.
@@ -119,9 +117,12 @@ def read_archive(file: Path, formats: Sequence[str], filters: Sequence[str], sin
                 raise
             if not noted:  # even the names are encrypted
                 sink.note("", attributes=ENCRYPTED)
-            return
-    if failure is not None:
-        raise failure
+            return Decoded.DONE
+        if failure is not None:
+            raise failure
+        if archive.has_passed_over:
+            sink.problem(ProblemKind.UNREADABLE, "Something between its members is none of them")
+        return Decoded.KEEP if archive.has_warned or archive.has_leftover else Decoded.DONE
 
 
 def _take(archive: OpenArchive, entry: Entry, sink: Sink, *, encrypted: bool) -> CannotDecodeError | None:

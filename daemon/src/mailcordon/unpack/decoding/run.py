@@ -64,6 +64,17 @@ class _Attempt:
     decoded: Decoded | None
     """None where it failed."""
 
+    def is_better_than(self, other: "_Attempt") -> bool:
+        """Who succeeds with less than another one has brought out has passed something over."""
+        if self.decoded is not None:
+            return self.brought >= other.brought
+        return (self.brought, len(self.sink.members)) > (other.brought, len(other.sink.members))
+
+    @property
+    def brought(self) -> int:
+        """Members with octets."""
+        return sum(member.size > 0 for member in self.sink.members if member.file is not None)
+
 
 def work(job: Job, tools: Tools, tell: Tell) -> None:
     """Open everything inside the parts of `job` and tell what is found, each thing as soon as it is known.
@@ -104,7 +115,8 @@ class _Work:
             return
         attempt = self._best(self._attempts(file, short_types))
         if attempt is not None and attempt.decoded is not None:
-            keep = attempt.decoded is Decoded.KEEP
+            # An archive in which there is nothing may be something else for somebody else.
+            keep = attempt.decoded is Decoded.KEEP or not attempt.sink.members
             self._tell(OpenedBy(file.location, attempt.decoder.name, keep))
 
     def _look(self, file: _File) -> tuple[str, ...]:
@@ -154,7 +166,7 @@ class _Work:
         """The first that succeeds, else the one that brought out most; its members and problems count."""
         best: _Attempt | None = None
         for attempt in attempts:
-            if best is None or attempt.decoded is not None or len(attempt.sink.members) > len(best.sink.members):
+            if best is None or attempt.is_better_than(best):
                 best = attempt
             if attempt.decoded is not None:
                 break

@@ -8,6 +8,7 @@ from mailcordon.errors import CannotDecodeError
 from mailcordon.mail.part import ENCRYPTED
 from mailcordon.unpack.decoding.decoder import Decoded
 from mailcordon.unpack.decoding.extraction import extract
+from mailcordon.unpack.decoding.leftover import has_leftover
 from mailcordon.unpack.decoding.overlay import may_have_overlay
 from mailcordon.unpack.decoding.program import Program, find_program, scratch_directory
 from mailcordon.unpack.decoding.sink import Sink
@@ -19,6 +20,8 @@ _NOT_ARCHIVES = frozenset({"PE", "ELF", "MachO", "Mub", "COFF", "TE", "Hash", "B
 _WORTH_KEEPING = frozenset({"Compound", "Chm", "Hxs", "SWF", "SWFc", "Nsis"})
 _ENCRYPTED_COMPLAINT = "encrypted archive"
 _MAX_LINE = 8192
+_WARNINGS = 1
+"""Exit status when something was strange, such as octets behind the end."""
 
 
 @dataclass(slots=True)
@@ -31,8 +34,19 @@ class _Listing:
     """Of the archive, then of what it looks into by itself where that is an archive again."""
     encrypted: set[str] = field(default_factory=set)
     """Names of members that need a password."""
+    start: int = 0
+    """Offset in the file at which 7-Zip has found an archive."""
+    size: int = 0
+    """Octets of it; 0 where 7-Zip does not say."""
     closed: bool = False
     """Not even the names can be read without a password."""
+
+    def note(self, key: str, value: str) -> None:
+        """What 7-Zip says of the archive itself."""
+        if key == "Offset" and value.isdecimal():
+            self.start = int(value)
+        elif key == "Physical Size" and value.isdecimal():
+            self.size = int(value)
 
     @property
     def opens_nothing(self) -> bool:
@@ -73,9 +87,12 @@ class SevenZipDecoder:
             arguments = [program, "x", "-y", "-aou", "-bd", "-bso0", "-bsp0", "-mmt=1", _PASSWORD, f"-o{scratch}"]
             arguments += [*listing.layer, "--", str(file)]
             status, complaint = extract(arguments, scratch, sink, listing.encrypted)
-        if status < 0 or (status > 1 and not (listing.encrypted and _only_of_passwords(complaint))):
-            raise CannotDecodeError(_shortened(complaint, file) or f"7-Zip failed with status {status}")
-        return Decoded.KEEP if self.attached or not _WORTH_KEEPING.isdisjoint(listing.types) else Decoded.DONE
+        if status < 0 or (status > _WARNINGS and not (listing.encrypted and _only_of_passwords(complaint))):
+            raise CannotDecodeError(_shortened(complaint, file, scratch) or f"7-Zip failed with status {status}")
+        if not self.attached:
+            _check_completeness(listing, file, sink)
+        keep = self.attached or status == _WARNINGS or not _WORTH_KEEPING.isdisjoint(listing.types)
+        return Decoded.KEEP if keep else Decoded.DONE
 
     def _list(self, program: str, file: Path, scratch: Path, sink: Sink, *, layer: str = "") -> _Listing:
         listing = _Listing([f"-t{layer}"] if layer else [])
@@ -85,7 +102,7 @@ class SevenZipDecoder:
             if whole and running.status > 1:
                 listing.closed = _ENCRYPTED_COMPLAINT in running.complaint
                 if not listing.types and not listing.closed and not self.attached:
-                    raise CannotDecodeError(_shortened(running.complaint, file) or "7-Zip cannot open it")
+                    raise CannotDecodeError(_shortened(running.complaint, file, scratch) or "7-Zip cannot open it")
         return listing
 
 
@@ -100,6 +117,8 @@ def _read_listing(lines: Iterable[str], listing: _Listing, most: int) -> bool:
             in_members = line.startswith("----------")
             if separator and key == "Type":
                 listing.types.append(value)
+            elif separator and len(listing.types) == 1:
+                listing.note(key, value)
         elif separator and key == "Path":
             path = value
             members += 1
@@ -125,6 +144,18 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
     yield rest.decode("utf-8", "replace")
 
 
-def _shortened(complaint: str, file: Path) -> str:
-    """Without the path of the file, which says nothing to anybody."""
-    return complaint.replace(str(file), "").replace(file.name, "").strip(" :")[:200]
+def _check_completeness(listing: _Listing, file: Path, sink: Sink) -> None:
+    """7-Zip looks for archives anywhere. Raises CannotDecodeError where it takes a piece of the file for the whole."""
+    if not sink.members:
+        raise CannotDecodeError("7-Zip finds nothing in what it takes for an archive")
+    if listing.start:
+        raise CannotDecodeError("7-Zip does not find its beginning")
+    if listing.size and has_leftover(file, listing.size):
+        raise CannotDecodeError("7-Zip does not open what is behind its end")
+
+
+def _shortened(complaint: str, file: Path, scratch: Path) -> str:
+    """Without paths of ours, which say nothing to anybody."""
+    for own in (str(file), str(scratch), file.name):
+        complaint = complaint.replace(own, "")
+    return complaint.strip(" :")[:200]

@@ -44,6 +44,8 @@ class UnarDecoder:
             status, _ = extract([*arguments, str(file)], scratch, sink, encrypted)
         if status and not encrypted:
             raise CannotDecodeError("unar cannot open all of it")
+        if not sink.members:
+            raise CannotDecodeError("unar finds nothing in it")
         return Decoded.DONE
 
 
