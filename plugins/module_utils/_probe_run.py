@@ -19,7 +19,7 @@ from ansible_collections.mailcordon.gateway.plugins.module_utils._probe_mails im
 from ansible_collections.mailcordon.gateway.plugins.module_utils._probe_verdicts import find_entry, reply_verdict
 
 OUTCOMES = ("delivered", "passed", "blocked", "refused", "deferred", "lost")
-# How long a log entry may come after the reply that already told the outcome, in seconds.
+# How long a log entry may come after the reply or the delivery that already told the outcome, in seconds.
 LOG_GRACE = 5
 _PAUSE = 0.3
 _QUEUED_AS = re.compile(r"queued as ([0-9A-Za-z]+)")
@@ -122,10 +122,12 @@ class Watch(object):
         fate.entry = find_entry(lines, fate.mail.message_id) or fate.entry
         message = self.mailbox.find(fate.mail.token) if self.mailbox is not None else None
         if message is not None:
-            fate.body_intact = fate.mail.body_matches(message)
-            fate.fields = shown_fields(message)
+            if fate.outcome != "delivered":
+                fate.body_intact = fate.mail.body_matches(message)
+                fate.fields = shown_fields(message)
+                fate.decide("delivered", final=False)
             fate.category = fate.entry.category if fate.entry is not None else None
-            fate.decide("delivered")
+            fate.settled = fate.entry is not None or self._log_is_late(fate)
         elif fate.entry is not None and fate.entry.blocked and not fate.entry.temporary:
             fate.category, fate.names = fate.entry.category, fate.entry.names
             location = fate.entry.facts.get("quarantine")
@@ -182,7 +184,8 @@ def conclude(fates, queue_lines, mailbox_path=None):
     """
     waiting = _queue(queue_lines)
     for fate in fates:
-        if fate.settled:
+        if fate.settled or fate.outcome == "delivered":
+            fate.settled = True
             continue
         queued = [queue_id for queue_id in fate.queue_ids() if queue_id in waiting]
         if queued:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mailbox
 import re
+import threading
 
 import pytest
 
@@ -73,9 +74,28 @@ def test_clean_and_twin_are_delivered_and_eicar_is_blocked(gateway, run_module):
     assert list(gateway.quarantine.iterdir()) == []
 
 
+def test_the_log_may_tell_later_than_the_mailbox(gateway, run_module):
+    """The filter writes its entry after the reply: what was delivered by then is shown with its category all the same."""
+
+    def take(mail):
+        gateway.deliver(mail)
+        threading.Timer(0.7, gateway.write, (mail, "Passed CLEAN")).start()
+        return "250 2.0.0 Ok: queued as 4ABC"
+
+    gateway.server.replies["end"] = take
+    (probe,) = run_module(main, **gateway.arguments("clean", mailbox=str(gateway.box) + "/"))["probes"]
+    assert (probe["outcome"], probe["category"], probe["mail_id"]) == ("delivered", "CLEAN", "x")
+
+
+def test_a_delivery_counts_without_a_log_entry(gateway, run_module):
+    gateway.server.replies["end"] = lambda mail: gateway.deliver(mail) or "250 2.0.0 Ok: queued as 4ABC"
+    result = run_module(main, **gateway.arguments("clean", mailbox=str(gateway.box) + "/", timeout=1))
+    assert outcome(result) == [("clean", "delivered", True)]
+
+
 def test_a_delivered_eicar_fails_the_task_with_one_line(gateway, run_module):
     gateway.server.replies["end"] = lambda mail: gateway.deliver(mail) or "250 2.0.0 Ok: queued as 4ABC"
-    result = run_module(main, **gateway.arguments("eicar_zip", "clean", mailbox=str(gateway.box) + "/"))
+    result = run_module(main, **gateway.arguments("eicar_zip", "clean", mailbox=str(gateway.box) + "/", timeout=1))
     assert result["failed"]
     assert result["msg"] == "1 of 2 probes: eicar_zip was delivered instead of blocked:INFECTED"
     assert len(mailbox.Maildir(str(gateway.box))) == 2
@@ -83,7 +103,7 @@ def test_a_delivered_eicar_fails_the_task_with_one_line(gateway, run_module):
 
 def test_a_changed_body_is_a_surprise(gateway, run_module):
     gateway.server.replies["end"] = lambda mail: gateway.deliver(mail.replace(b"The end", b"An end")) or "250 2.0.0 Ok"
-    result = run_module(main, **gateway.arguments("clean", mailbox=str(gateway.box) + "/"))
+    result = run_module(main, **gateway.arguments("clean", mailbox=str(gateway.box) + "/", timeout=1))
     assert result["msg"].endswith("clean was delivered with a changed body instead of delivered or passed")
 
 
