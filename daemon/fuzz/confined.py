@@ -25,6 +25,7 @@ from mailcordon.receive.spool import MemoryContent
 from mailcordon.unpack import split
 from mailcordon.unpack.decoder_process import OVERTIME
 from mailcordon.unpack.pool import DECODERS
+from mailcordon.unpack.quota import quota_for
 from mailcordon.unpack.unpacker import Unpacked, Unpacker
 
 LIMITS = {"MAXLEVELS": 6, "MAXFILES": 60, "MIN_EXPANSION_QUOTA": 1 << 20, "MAX_EXPANSION_FACTOR": 5}
@@ -100,7 +101,7 @@ class Prober:
         seconds = time.monotonic() - started
         try:
             self._check_findings(unpacked)
-            self._check_members(attachment, unpacked)
+            self._check_members(attachment, unpacked, quota_for(mail.size, self._settings).octets)
             findings = tuple(finding.name for finding in unpacked.findings)
             scanned = {part.location: _digest(part.file) for part in attachment.walk() if part.file}
         finally:
@@ -121,11 +122,11 @@ class Prober:
             assert str(self._directory) not in finding.name
             assert not _DEFECT.match(finding.name), finding.name
 
-    def _check_members(self, attachment: Part, unpacked: Unpacked) -> None:
+    def _check_members(self, attachment: Part, unpacked: Unpacked, octets: int) -> None:
         parts = list(attachment.walk())
         members = parts[1:]
         assert len(members) <= LIMITS["MAXFILES"]
-        assert sum(part.size or 0 for part in members if part.file) <= LIMITS["MIN_EXPANSION_QUOTA"]
+        assert sum(part.size or 0 for part in members if part.file) <= octets
         for part in parts:
             assert part.location.count(".") <= LIMITS["MAXLEVELS"] + 1
             if part.file is None:
