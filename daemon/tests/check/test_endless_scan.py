@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from scanning import attached
 
+from mailcordon.check.base import VirusScanner
 from mailcordon.check.clamd import ClamdClient
 from mailcordon.check.clamd_scanner import ClamdScanner
+from mailcordon.check.command_scanner import ARGUMENT_SPACE, CommandScanner
 from mailcordon.check.overtaking import FIRST_ANSWER, Overtaking
 from mailcordon.check.scan_input import File
 from mailcordon.check.virus import VirusCheck
@@ -26,6 +28,7 @@ from samples import eicar, plain, with_attachment
 from servers import SIGNATURE, Clamd
 
 MakeMail = Callable[..., Mail]
+MakeScanner = Callable[..., CommandScanner]
 
 SECONDS = 5.0
 """In which clamd does not come to an end with `bomb`, and in which many trifles are scanned."""
@@ -54,8 +57,12 @@ def entry(name: str, *sockets: str) -> AvScanner:
     return AvScanner.model_validate({"name": name, "protocol": "clamd", "socket": list(sockets)})
 
 
-def check(scanner: ClamdScanner, *backup: ClamdScanner) -> VirusCheck:
+def check(scanner: VirusScanner, *backup: VirusScanner) -> VirusCheck:
     return VirusCheck([scanner], backup, failure_is_fatal=True)
+
+
+def is_there(process: str) -> bool:
+    return Path("/proc", process).exists()
 
 
 def root_of(mail: Mail) -> Part:
@@ -113,6 +120,80 @@ async def test_a_clamd_that_hangs_is_a_failure(own_clamd: Clamd, make_mail: Make
     await scanner.close()
 
 
+@pytest.fixture
+def program(tmp_path: Path) -> MakeScanner:
+    """A scanner that is that shell script; `$1` is the directory, `$2` a place for traces."""
+
+    def make(script: str, *arguments: str, seconds: float = SECONDS) -> CommandScanner:
+        path = tmp_path / "scanner"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        (tmp_path / "base").mkdir(exist_ok=True)
+        words = arguments or ("{}", str(tmp_path))
+        values = {"name": "script", "protocol": "command", "command": str(path), "arguments": list(words)}
+        rules = {"clean": [0], "infected": [1], "virus_name": "(.*) FOUND", "processes": 1}
+        return CommandScanner(
+            AvScanner.model_validate({**values, **rules}),
+            str(path),
+            seconds,
+            base=tmp_path / "base",
+            environment={"PATH": "/usr/bin:/bin"},
+        )
+
+    return make
+
+
+async def test_a_program_that_does_not_end_with_one_mail(
+    program: MakeScanner, make_mail: MakeMail, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The mail is over limits, though no other process may be started for mail meanwhile; nothing is left of any."""
+    scanner = program('echo $$ >>"$2/pids"; if grep -q "a bomb" "$1/email.txt"; then sleep 600; fi; exit 0')
+    mail = make_mail(plain(b"This is a bomb.\r\n"))
+    with caplog.at_level(logging.INFO):
+        (finding,) = (await check(scanner).run(mail, root_of(mail), ())).found
+    reason = f"not done with this mail within {SECONDS:g} s"
+    assert (finding.category, finding.name) == (OVER_LIMITS, f"script: {reason}")
+    assert f"({mail.log_id}) run_av (script) FAILED - {reason}" in caplog.messages
+    pids = (tmp_path / "pids").read_text().split()
+    assert len(pids) == 3
+    assert not any(map(is_there, pids))
+    assert list((tmp_path / "base").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "sleep 600",
+        'if [ -e "$2/again" ]; then exit 2; fi; touch "$2/again"; sleep 600',
+        'if [ -e "$2/again" ]; then echo Evil FOUND; exit 1; fi; touch "$2/again"; sleep 600',
+    ],
+    ids=["it hangs", "others fail", "it finds something anywhere"],
+)
+async def test_a_program_that_hangs_is_a_failure(
+    script: str, program: MakeScanner, make_mail: MakeMail, tmp_path: Path
+) -> None:
+    """Design rule 2: as with clamd."""
+    mail = make_mail(plain())
+    with pytest.raises(ScannerError, match="ALL VIRUS SCANNERS FAILED"):
+        await check(program(script, seconds=1)).run(mail, root_of(mail), ())
+    assert list((tmp_path / "base").iterdir()) == []
+
+
+async def test_a_virus_in_another_run_counts(program: MakeScanner, make_mail: MakeMail, tmp_path: Path) -> None:
+    """B14.03: any infected, infected; also when the next run does not end."""
+    mark = tmp_path / "again"
+    scanner = program(
+        f'if [ -e "{mark}" ]; then sleep 600; fi; touch "{mark}"; echo Evil FOUND; exit 1', "{}/*", seconds=3
+    )
+    mail = make_mail(plain())
+    root = root_of(mail)
+    for number in range(ARGUMENT_SPACE // len(str(tmp_path))):
+        path = tmp_path / f"part{number}"
+        path.touch()
+        root.children.append(attached(f"1.{number}", path))
+    assert [finding.name for finding in (await check(scanner).run(mail, root, ())).found] == ["Evil"]
+
+
 async def test_another_scanner_that_comes_to_an_end_decides(clamd: Clamd, make_mail: MakeMail) -> None:
     mail = make_mail(plain(eicar()))
     backup = ClamdScanner(entry("backup", clamd.path), 20)
@@ -137,7 +218,7 @@ class _Endless(ClamdScanner):
 async def watched(*answers: Callable[[], Awaitable[None]], seconds: float = 0.2) -> bool:
     """Whether trifles that are answered in this way prove anything."""
     waiting = iter(answers)
-    with Overtaking(lambda: next(waiting)(), seconds) as overtaking:
+    async with Overtaking(lambda: next(waiting)(), seconds) as overtaking:
         await asyncio.sleep(1.5 * seconds)
     return overtaking.happened
 
@@ -181,7 +262,7 @@ async def test_a_quick_scan_asks_for_no_trifle() -> None:
         nonlocal asked
         asked = True
 
-    with Overtaking(ask, 0.01):
+    async with Overtaking(ask, 0.01):
         pass
     await asyncio.sleep(0.05)
     assert not asked

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from mailcordon.check.clamd_session import SIZE_LIMIT, ClamdSession
 from mailcordon.check.connection import Connection, scanner_failures
-from mailcordon.check.overtaking import Overtaking
+from mailcordon.check.overtaking import TRIFLE, scan_failures
 from mailcordon.check.scan_input import Item
 from mailcordon.check.virus_names import finding_of, is_virus, without_repeats
 from mailcordon.config.types import SocketAddress
-from mailcordon.errors import EndlessScanError, ProtocolError, ScannerError, ScannerTimeoutError
+from mailcordon.errors import ProtocolError, ScannerError
 from mailcordon.mail.category import UNCHECKED_OVER_LIMITS, Category, Major
 from mailcordon.mail.finding import Finding
 
@@ -21,7 +21,6 @@ MAX_IDLE_CONNECTIONS = 8
 """Kept open when nothing is to be scanned; each one is a descriptor in clamd."""
 WINDOW = 8
 """Descriptors that are handed over before the first of them is answered: clamd is busy without a pause."""
-_TRIFLE = b"Good morning."
 
 
 class ClamdClient:
@@ -50,17 +49,14 @@ class ClamdClient:
         """
         limit = self._timeout if seconds is None else min(seconds, self._timeout)
         results = _Results(self.name, items)
-        with Overtaking(self._scan_trifle, limit) as overtaking:
-            try:
-                async with scanner_failures(f"clamd at {self._address}", limit):
-                    await self._scan_all(items, results)
-                    return results.all()
-            except ScannerError as error:
-                if results.is_infected:
-                    return results.found
-                if isinstance(error, ScannerTimeoutError) and overtaking.happened:
-                    raise EndlessScanError(f"not done with this mail within {limit:g} s") from None
-                raise
+        try:
+            async with scan_failures(f"clamd at {self._address}", limit, self._scan_trifle):
+                await self._scan_all(items, results)
+                return results.all()
+        except ScannerError:
+            if results.is_infected:
+                return results.found
+            raise
 
     async def _scan_all(self, items: Sequence[Item], results: "_Results") -> None:
         kept = self._take_idle()
@@ -75,7 +71,7 @@ class ClamdClient:
         """Have clamd scan something at which it finds nothing. Raises OSError and ProtocolError."""
         session = await self._connect()
         try:
-            await session.stream_octets([_TRIFLE])
+            await session.stream_octets([TRIFLE])
             _, answer = await session.answer()
         finally:
             session.close()

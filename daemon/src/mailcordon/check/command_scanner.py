@@ -2,16 +2,17 @@
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mailcordon.check.connection import scanner_failures
+from mailcordon.check.overtaking import TRIFLE, scan_failures
 from mailcordon.check.program import Ended, run_program
 from mailcordon.check.scan_directory import ScanDirectory
-from mailcordon.check.scan_input import Item, ScanInput
-from mailcordon.check.virus_names import finding_of, without_repeats
+from mailcordon.check.scan_input import ScanInput
+from mailcordon.check.virus_names import finding_of, is_virus, without_repeats
 from mailcordon.config.av_scanner import DIRECTORY, FILES, NAMES, AvScanner, lines_of
-from mailcordon.errors import ProtocolError
+from mailcordon.errors import ProtocolError, ScannerError
 from mailcordon.mail.finding import Finding
 
 ARGUMENT_SPACE = 4000
@@ -63,26 +64,44 @@ class CommandScanner:
         """Nothing to do: programs end with the scans that they were started for."""
 
     async def scan(self, subject: ScanInput) -> tuple[Finding, ...]:
-        """What was found; nothing means clean. Raises ScannerError when there is no verdict.
+        """What was found; nothing means clean.
 
-        The time limit begins when it is this message's turn (features 7.04).
+        Raises ScannerError when there is no verdict, EndlessScanError when that is the message's doing. The time limit
+        begins when it is this message's turn (features 7.04).
         """
         items = subject.items(self.scope)
-        async with self._turns, scanner_failures(self._program, self._timeout):
-            making = asyncio.create_task(asyncio.to_thread(_directory, self._base, items))
-            try:
-                directory, names = await asyncio.shield(making)
-            except BaseException:
-                making.add_done_callback(_remove_made)
-                raise
-            try:
-                return await self._run_all(directory, names)
-            finally:
-                await asyncio.shield(asyncio.to_thread(directory.remove))
-
-    async def _run_all(self, directory: ScanDirectory, names: Sequence[str]) -> tuple[Finding, ...]:
-        """Any infected: infected. Any error: error. All clean: clean (B14.03)."""
         found: list[Finding] = []
+        async with self._turns:
+            try:
+                async with scan_failures(self._program, self._timeout, self._scan_trifle):
+                    await self._scan(lambda directory: directory.fill(items), found)
+            except ScannerError:
+                if not any(map(is_virus, found)):
+                    raise
+        return without_repeats(found)
+
+    async def _scan_trifle(self) -> None:
+        """Have the program scan something harmless, whoever's turn it is. Raises OSError and ProtocolError."""
+        found: list[Finding] = []
+        await self._scan(lambda directory: directory.fill_with(TRIFLE), found)
+        if found:
+            raise ProtocolError(f"found {found[0].name} where nothing is")
+
+    async def _scan(self, fill: Callable[[ScanDirectory], list[str]], found: list[Finding]) -> None:
+        """Scan in a directory of its own; what is found goes into `found` as soon as it is known."""
+        making = asyncio.create_task(asyncio.to_thread(_directory, self._base, fill))
+        try:
+            directory, names = await asyncio.shield(making)
+        except BaseException:
+            making.add_done_callback(_remove_made)
+            raise
+        try:
+            await self._run_all(directory, names, found)
+        finally:
+            await asyncio.shield(asyncio.to_thread(directory.remove))
+
+    async def _run_all(self, directory: ScanDirectory, names: Sequence[str], found: list[Finding]) -> None:
+        """Any infected: infected. Any error: error. All clean: clean (B14.03)."""
         failure: ProtocolError | None = None
         environment = {**self._environment, "TMPDIR": str(directory.scratch), "HOME": str(directory.scratch)}
         for words in self._runs(directory.files, names):
@@ -95,7 +114,6 @@ class CommandScanner:
                 break
         if failure is not None and not found:
             raise failure
-        return without_repeats(found)
 
     def _runs(self, files: Path, names: Sequence[str]) -> Iterator[list[str]]:
         """The arguments of each run."""
@@ -148,10 +166,10 @@ def _filled_in(pattern: str, files: Path, names: Sequence[str]) -> Sequence[str]
     return [pattern.replace(DIRECTORY, str(files))]
 
 
-def _directory(base: Path, items: Sequence[Item]) -> tuple[ScanDirectory, list[str]]:
+def _directory(base: Path, fill: Callable[[ScanDirectory], list[str]]) -> tuple[ScanDirectory, list[str]]:
     directory = ScanDirectory(base)
     try:
-        return directory, directory.fill(items)
+        return directory, fill(directory)
     except BaseException:
         directory.remove()
         raise

@@ -46,6 +46,11 @@ class ScanDirectory:
             _put(item, self.files / names[-1])
         return names
 
+    def fill_with(self, octets: bytes) -> list[str]:
+        """Put these octets in as a message, and tell the name of their file. OSError."""
+        (self.files / MESSAGE).write_bytes(octets)
+        return [MESSAGE]
+
     def remove(self) -> None:
         """Remove it with everything in it."""
         shutil.rmtree(self._path, ignore_errors=True)
