@@ -6,6 +6,8 @@ import io
 import logging
 import zipfile
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -202,13 +204,26 @@ async def test_another_scanner_that_comes_to_an_end_decides(clamd: Clamd, make_m
     await backup.close()
 
 
+async def test_each_scanner_has_a_share_of_what_remains(make_mail: MakeMail) -> None:
+    """B18.07, features 7.04: so the mail is judged in its time, whatever was before the scan; a bit is always left."""
+    mail = make_mail(plain())
+    for spent, share in ((0, 60), (50, 30), (99, 6), (200, 6)):
+        late = replace(mail, received_at=mail.received_at - timedelta(seconds=spent))
+        first, second = _Endless(), _Endless()
+        endless = VirusCheck([first], [second], failure_is_fatal=True, message_seconds=100)
+        assert len((await endless.run(late, root_of(late), ())).found) == 2
+        assert [*first.shares, *second.shares] == pytest.approx([share, share], abs=5)
+
+
 class _Endless(ClamdScanner):
     """In place of one that has just been at a bomb for its whole time."""
 
     def __init__(self) -> None:
         super().__init__(entry("endless", "/nonexistent"), 1)
+        self.shares: list[float] = []
 
-    async def scan(self, _: object) -> tuple[()]:
+    async def scan(self, _: object, seconds: float = 0) -> tuple[()]:
+        self.shares.append(seconds)
         raise EndlessScanError("not done")
 
 

@@ -2,6 +2,7 @@
 features 7.10): one try, with the outcome that is configured, and no other mail has to wait for it."""
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from end_to_end.daemon import Daemon, NextHop, text_mail, wait_until
 from servers import Clamd, free_port
 
 MESSAGE_TIME = 10
-"""child_timeout, seconds; 6 of them are clamd's, which takes minutes for what comes here."""
+"""child_timeout, seconds; up to 6 of them are clamd's, which takes minutes for what comes here."""
 
 
 @pytest.fixture
@@ -38,7 +39,10 @@ def many_members(count: int = 100_000) -> bytes:
 
 
 def test_a_scan_without_end(clamd: Clamd, tmp_path: Path) -> None:
-    """Unchecked mail passes as packaged, and is refused for good where it is configured so."""
+    """Unchecked mail passes as packaged, and is refused for good where it is configured so.
+
+    There is one decoder process, for which one of the two has to wait.
+    """
     strict = free_port()
     with NextHop(tmp_path / "delivered") as next_hop:
         daemon = Daemon(tmp_path / "daemon", clamd.path, next_hop)
@@ -47,7 +51,6 @@ def test_a_scan_without_end(clamd: Clamd, tmp_path: Path) -> None:
             f"""
             log_level = 2
             child_timeout = {MESSAGE_TIME}
-            max_decoders = 4
             inet_socket_port = [{daemon.port}, {strict}]
             interface_policy.{strict} = "STRICT"
             policy_bank.STRICT.final_unchecked_destiny = "reject"
@@ -65,6 +68,6 @@ def test_a_scan_without_end(clamd: Clamd, tmp_path: Path) -> None:
             assert "UNCHECKED: over limits" in refused.result()
             wait_until(lambda: "Passed UNCHECKED" in daemon.log(), "the main log entry of the one that passes")
             wait_until(lambda: "Blocked UNCHECKED" in daemon.log(), "the main log entry of the one that does not")
-            assert daemon.log().count("HOLD reason: clamd: not done with this mail within 6 s") == 2
+            assert len(re.findall(r"HOLD reason: clamd: not done with this mail within [\d.]+ s", daemon.log())) == 2
         finally:
             daemon.stop()

@@ -221,11 +221,25 @@ async def test_all_busy(make_settings: MakeSettings, make_mail: MakeMail, monkey
         hanging = asyncio.create_task(through(unpacking, make_mail(puppet("hang")), settings))
         await until(unpacking._pool._free.locked)
         monkeypatch.setattr(quota, "SHARE", 0.1 / 480)
+        monkeypatch.setattr("mailcordon.unpack.unpacker.OVERTIME", 0.1)
         with pytest.raises(UnpackError, match="no decoder process was free for"):
             await through(unpacking, make_mail(WELL), settings)
         hanging.cancel()
         with pytest.raises(asyncio.CancelledError):
             await hanging
+    assert is_empty(settings.TEMPBASE)
+
+
+async def test_two_bombs_at_once(
+    make_settings: MakeSettings, make_mail: MakeMail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B13.04, features 7.10: the one that has to wait has its own try, and comes to the same end."""
+    monkeypatch.setattr(quota, "SHARE", 1 / 480)
+    settings = make_settings()
+    async with unpacker(settings, PUPPETS) as unpacking:
+        bombs = (through(unpacking, make_mail(puppet("members 1", command)), settings) for command in ("spin", "hang"))
+        for found in await asyncio.gather(*bombs):
+            assert found.problems == ["UncheckedOverLimits: Exceeded time limit of 1 s for unpacking"]
     assert is_empty(settings.TEMPBASE)
 
 

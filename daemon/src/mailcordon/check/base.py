@@ -91,8 +91,8 @@ class VirusScanner(Scanner, Protocol):
     def is_program(self) -> bool:
         """Whether it is started for each message."""
 
-    async def scan(self, subject: ScanInput) -> tuple[Finding, ...]:
-        """What it found; nothing means clean. Raises ScannerError when there is no verdict."""
+    async def scan(self, subject: ScanInput, seconds: float) -> tuple[Finding, ...]:
+        """What it found; nothing means clean. Raises ScannerError when there is no verdict, also after `seconds`."""
 
     async def close(self) -> None:
         """Give up connections."""

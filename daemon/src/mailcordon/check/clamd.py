@@ -5,6 +5,7 @@ over as a descriptor (FILDES), so that clamd needs no access to spool and parts 
 (INSTREAM). One message at a time is under way on a connection; concurrent scans take further connections.
 """
 
+import math
 from collections.abc import Sequence
 
 from mailcordon.check.clamd_session import SIZE_LIMIT, ClamdSession
@@ -41,13 +42,13 @@ class ClamdClient:
         """Path of the socket, or host and port."""
         return str(self._address)
 
-    async def scan(self, items: Sequence[Item], seconds: float | None = None) -> tuple[Finding, ...]:
+    async def scan(self, items: Sequence[Item], seconds: float = math.inf) -> tuple[Finding, ...]:
         """What was found in the items, within `seconds` if they are less than the usual time.
 
         Raises ScannerError: not reachable, no answer in time, or an error of clamd about an item while no other one is
         infected; EndlessScanError when clamd scans other things meanwhile.
         """
-        limit = self._timeout if seconds is None else min(seconds, self._timeout)
+        limit = min(seconds, self._timeout)
         results = _Results(self.name, items)
         try:
             async with scan_failures(f"clamd at {self._address}", limit, self._scan_trifle):

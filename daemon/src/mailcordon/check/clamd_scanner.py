@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Sequence
 
 from mailcordon.check.clamd import ClamdClient
@@ -35,23 +36,23 @@ class ClamdScanner:
         """Where the servers listen."""
         return ", ".join(client.address for client in self._servers.servers)
 
-    async def scan(self, subject: ScanInput) -> tuple[Finding, ...]:
-        """What was found; nothing means clean.
+    async def scan(self, subject: ScanInput, seconds: float = math.inf) -> tuple[Finding, ...]:
+        """What was found, within `seconds` if they are less than the usual time; nothing means clean.
 
         Raises ScannerError when no server gives a verdict, EndlessScanError when that is the message's doing.
         """
         items = subject.items(self.scope)
         order = self._servers.order()
         if len(order) == 1:
-            return await order[0].scan(items)
-        return await self._first_verdict(order, items, subject.mail.log_id)
+            return await order[0].scan(items, seconds)
+        return await self._first_verdict(order, items, min(seconds, self._timeout), subject.mail.log_id)
 
     async def _first_verdict(
-        self, order: Sequence[ClamdClient], items: Sequence[Item], log_id: str
+        self, order: Sequence[ClamdClient], items: Sequence[Item], seconds: float, log_id: str
     ) -> tuple[Finding, ...]:
         """One time limit for all: each server has its share of what is left."""
         loop = asyncio.get_running_loop()
-        ends = loop.time() + self._timeout
+        ends = loop.time() + seconds
         failures: list[str] = []
         endless: EndlessScanError | None = None
         for number, client in enumerate(order):

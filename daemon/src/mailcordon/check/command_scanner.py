@@ -1,6 +1,7 @@
 """A virus scanner that is a program, started for each message (B14.01, B14.03)."""
 
 import asyncio
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -63,8 +64,8 @@ class CommandScanner:
     async def close(self) -> None:
         """Nothing to do: programs end with the scans that they were started for."""
 
-    async def scan(self, subject: ScanInput) -> tuple[Finding, ...]:
-        """What was found; nothing means clean.
+    async def scan(self, subject: ScanInput, seconds: float = math.inf) -> tuple[Finding, ...]:
+        """What was found, within `seconds` if they are less than the usual time; nothing means clean.
 
         Raises ScannerError when there is no verdict, EndlessScanError when that is the message's doing. The time limit
         begins when it is this message's turn (features 7.04).
@@ -73,7 +74,7 @@ class CommandScanner:
         found: list[Finding] = []
         async with self._turns:
             try:
-                async with scan_failures(self._program, self._timeout, self._scan_trifle):
+                async with scan_failures(self._program, min(seconds, self._timeout), self._scan_trifle):
                     await self._scan(lambda directory: directory.fill(items), found)
             except ScannerError:
                 if not any(map(is_virus, found)):

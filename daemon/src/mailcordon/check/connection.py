@@ -20,7 +20,7 @@ async def scanner_failures(scanner: str, timeout: float) -> AsyncIterator[None]:
         async with asyncio.timeout(timeout):
             yield
     except TimeoutError:
-        raise ScannerTimeoutError(f"{scanner}: no answer within {timeout:g} s") from None
+        raise ScannerTimeoutError(f"{scanner}: no answer within {round(timeout, 1):g} s") from None
     except (OSError, ProtocolError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ScannerError(f"{scanner}: {reason}") from None

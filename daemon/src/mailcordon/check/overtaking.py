@@ -36,7 +36,7 @@ async def scan_failures(scanner: str, seconds: float, scan_trifle: ScanTrifle) -
                 yield
         except ScannerTimeoutError:
             if overtaking.happened:
-                raise EndlessScanError(f"not done with this mail within {seconds:g} s") from None
+                raise EndlessScanError(f"not done with this mail within {round(seconds, 1):g} s") from None
             raise
 
 

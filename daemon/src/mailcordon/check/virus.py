@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mailcordon.check.base import ScannerState, VirusScanner, state_of
@@ -11,6 +13,7 @@ from mailcordon.check.scan_input import ScanInput
 from mailcordon.check.verdict_cache import VerdictCache
 from mailcordon.check.virus_names import is_virus
 from mailcordon.config.policy import Policy
+from mailcordon.config.settings import SCANNER_SHARE
 from mailcordon.errors import EndlessScanError, ScannerError
 from mailcordon.log_levels import NOTICE
 from mailcordon.mail.category import OVER_LIMITS, Category, Major
@@ -20,6 +23,8 @@ from mailcordon.mail.part import Part
 
 log = logging.getLogger(__name__)
 
+LEAST_REST = 0.1
+"""Of the time for a message, what counts as remaining at least: a quick scan is in time whatever was before it."""
 Verdict = tuple[Finding, ...]
 
 
@@ -38,9 +43,10 @@ class VirusCheck:
         absent: Sequence[ScannerState] = (),
         scan_base: Path | None = None,
         cache: VerdictCache | None = None,
+        message_seconds: float = math.inf,
     ) -> None:
         """`absent`: scanners that are configured and that this host does not have. `scan_base`: where programs get
-        directories of their own."""
+        directories of their own. `message_seconds`: what a message may take altogether, from its reception on."""
         self._primary = tuple(primary)
         self._backup = tuple(backup)
         self._failure_is_fatal = failure_is_fatal
@@ -48,6 +54,7 @@ class VirusCheck:
         self._absent = tuple(absent)
         self._scan_base = scan_base
         self._cache = cache
+        self._message_seconds = message_seconds
         self._leaves_out = any(scanner.scope == "parts" for scanner in (*primary, *backup))
 
     def is_wanted(self, mail: Mail, policies: Sequence[Policy]) -> bool:
@@ -124,7 +131,7 @@ class VirusCheck:
     async def _run_scanner(self, subject: ScanInput, scanner: VirusScanner) -> Verdict | ScannerError:
         log_id = subject.mail.log_id
         try:
-            found = await scanner.scan(subject)
+            found = await scanner.scan(subject, self._share(subject.mail))
         except ScannerError as error:
             log.warning("(%s) run_av (%s) FAILED - %s", log_id, scanner.name, error)
             return error
@@ -136,6 +143,11 @@ class VirusCheck:
         else:
             log.debug("(%s) run_av (%s): CLEAN", log_id, scanner.name)
         return found
+
+    def _share(self, mail: Mail) -> float:
+        """What a scanner may take of the time that remains for the message (B18.07); seconds."""
+        spent = (datetime.now(UTC) - mail.received_at).total_seconds()
+        return SCANNER_SHARE * max(self._message_seconds - spent, LEAST_REST * self._message_seconds)
 
     async def ready(self) -> Sequence[ScannerState]:
         """Whether each scanner of both tiers answers, and which are not there (features 7.02).

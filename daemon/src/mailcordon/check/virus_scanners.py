@@ -25,6 +25,7 @@ def virus_check(settings: Settings, primary_share: float, backup_share: float) -
         scan_base=settings.TEMPBASE if any(one.is_program for one in (*primary.scanners, *backup.scanners)) else None,
         absent=[*primary.absent, *backup.absent],
         cache=VerdictCache(*ttls) if any(ttls) else None,
+        message_seconds=settings.shortest_child_timeout,
     )
 
 

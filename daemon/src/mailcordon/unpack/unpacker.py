@@ -13,6 +13,7 @@ from mailcordon.mail.finding import Finding
 from mailcordon.mail.message import Mail
 from mailcordon.mail.part import Part
 from mailcordon.unpack.announcement import announce
+from mailcordon.unpack.decoder_process import OVERTIME
 from mailcordon.unpack.job import Job, Opened, PartFile, Problem, ProblemKind
 from mailcordon.unpack.plain_look import plain_types
 from mailcordon.unpack.pool import DECODERS, DecoderPool
@@ -173,7 +174,8 @@ class Unpacker:
             PartFile(part.location, part.file, part.names, part.content_type) for part in waiting if part.file
         )
         job = Job(directory.path, files, quota, self._memory, self._switched_off)
-        opened = await self._pool.do(job, patience=quota.seconds)
+        # Longer than the message in front of it may take, so that of two bombs each has its own try.
+        opened = await self._pool.do(job, patience=quota.seconds + OVERTIME)
         parts = {part.location: part for part in waiting}
         unpacked.decoders = tuple(found.decoder for found in opened.opened)
         try:
