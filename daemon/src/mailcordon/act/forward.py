@@ -83,7 +83,7 @@ def _blind_copy(settings: Settings, verdicts: Mapping[int, Verdict]) -> tuple[Re
 
 def _addressee(recipient: Recipient, verdict: Verdict) -> Recipient:
     """The recipient as the next hop gets to know him: with an extension to his address, if the mail earns one."""
-    return recipient if verdict.deliver_to is None else replace(recipient, address=verdict.deliver_to)
+    return recipient if verdict.deliver_to is None else recipient._replace(address=verdict.deliver_to)
 
 
 async def _edited(mail: Mail, edits: HeaderEdits, received: str) -> EditedMessage:

@@ -13,7 +13,7 @@ from mailcordon.act.hop_reply import HopReply, join_lines, only_line, parse_line
 from mailcordon.config.next_hop import NextHop
 from mailcordon.errors import ProtocolError, TemporaryError
 
-_INPUT_LIMIT = 64 * 1024
+_INPUT_LIMIT = 128 * 1024
 """Octets of replies that wait to be read; we never ask for so many at a time."""
 _REPLY_LINES_LIMIT = 200
 _SERVICE_CLOSING = 421
@@ -100,23 +100,27 @@ class HopStream(asyncio.Protocol):
 
     async def reply(self, during: str, seconds: float) -> HopReply:
         """The next reply. Raises HopError when there is none, when it is no SMTP, and when it says 421."""
-        reply = self._take(during)
-        if reply is None:
+        return (await self.replies(1, during, seconds))[0]
+
+    async def replies(self, number: int, during: str, seconds: float) -> list[HopReply]:
+        """The next replies, so many, with `seconds` for each one to come. Raises HopError as `reply` does."""
+        replies = self._take(number, during)
+        while len(replies) < number:
             until = self._loop.time() + seconds
             timer = self._loop.call_at(until, self._wake)
+            more: list[HopReply] = []
             try:
-                while reply is None:
+                while not more:
                     if self._ended is not None:
                         raise HopBrokenError(during, self._ended)
                     if self._loop.time() >= until:
                         raise HopTimeoutError(during, "no reply")
                     await self._next_event()
-                    reply = self._take(during)
+                    more = self._take(number - len(replies), during)
             finally:
                 timer.cancel()
-        if reply.code == _SERVICE_CLOSING:
-            raise HopBrokenError(during, str(reply))
-        return reply
+            replies += more
+        return replies
 
     async def write(self, during: str, octets: bytes, seconds: float) -> None:
         """Send, and wait until the hop has room for more. Raises HopError."""
@@ -163,26 +167,37 @@ class HopStream(asyncio.Protocol):
 
     # Inside
 
-    def _take(self, during: str) -> HopReply | None:
-        """The next reply if all of it is here."""
+    def _take(self, most: int, during: str) -> list[HopReply]:
+        """The next replies as far as they are here, in one pass: to many recipients there are as many."""
+        replies: list[HopReply] = []
+        octets, start = bytes(self._input), 0
         try:
-            while (end := self._input.find(b"\n")) >= 0:
-                line = bytes(self._input[: end + 1])
-                del self._input[: end + 1]
-                if not self._lines and (reply := only_line(line)) is not None:
-                    return reply
-                code, more, text = parse_line(line)
-                if self._lines and code != self._code:
-                    raise HopBrokenError(during, f"reply with two codes: {self._code} and {code}")
-                self._code = code
-                self._lines.append(text)
-                if not more:
-                    lines, self._lines = self._lines, []
-                    return join_lines(code, lines)
-                if len(self._lines) >= _REPLY_LINES_LIMIT:
-                    raise HopBrokenError(during, "reply without end")
+            while len(replies) < most and (end := octets.find(b"\n", start) + 1):
+                line = octets[start:end]
+                start = end
+                reply = (None if self._lines else only_line(line)) or self._continued(line, during)
+                if reply is not None:
+                    if reply.code == _SERVICE_CLOSING:
+                        raise HopBrokenError(during, str(reply))
+                    replies.append(reply)
         except ProtocolError as error:
             raise HopBrokenError(during, str(error)) from error
+        finally:
+            del self._input[:start]
+        return replies
+
+    def _continued(self, line: bytes, during: str) -> HopReply | None:
+        """A line of a reply of several; the reply with its last one."""
+        code, more, text = parse_line(line)
+        if self._lines and code != self._code:
+            raise HopBrokenError(during, f"reply with two codes: {self._code} and {code}")
+        self._code = code
+        self._lines.append(text)
+        if not more:
+            lines, self._lines = self._lines, []
+            return join_lines(code, lines)
+        if len(self._lines) >= _REPLY_LINES_LIMIT:
+            raise HopBrokenError(during, "reply without end")
         return None
 
     async def _next_event(self) -> None:

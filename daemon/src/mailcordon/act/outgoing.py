@@ -1,7 +1,7 @@
 """What is given to a next hop in one transaction, and its commands."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailcordon.act.edit import EditedMessage
@@ -10,7 +10,7 @@ from mailcordon.mail.envelope import Client, Envelope, Recipient
 
 _XTEXT = re.compile(r"[!-*,-<>-~]*")
 _NOT_XTEXT = re.compile(rb"[^!-*,-<>-~]")
-_LINE_BREAKING = re.compile(rb"[\r\n\x00]")
+_LINE_BREAKING = "\r\n\0"
 _XFORWARD_LINE = 512 - 2
 UNAVAILABLE = "[UNAVAILABLE]"
 Features = Mapping[str, str]
@@ -31,8 +31,8 @@ class Outgoing:
     @property
     def needs_smtputf8(self) -> bool:
         """Whether only a hop that offers SMTPUTF8 may get it (RFC 6531 3.4)."""
-        addresses = (self.envelope.sender, *(recipient.address for recipient in self.envelope.recipients))
-        return self.international_header or not all(address.isascii() for address in addresses)
+        addresses = [recipient.address for recipient in self.envelope.recipients]
+        return self.international_header or not (self.envelope.sender.isascii() and "".join(addresses).isascii())
 
 
 def with_dsn(envelope: Envelope, *, propagate: bool, hide_success: bool) -> Envelope:
@@ -49,7 +49,7 @@ def _without_success(recipient: Recipient) -> Recipient:
     if recipient.notify is None:
         return recipient
     kept = [word for word in recipient.notify.split(",") if word != "SUCCESS"]
-    return replace(recipient, notify=",".join(kept) or "NEVER")
+    return recipient._replace(notify=",".join(kept) or "NEVER")
 
 
 def mail_command(outgoing: Outgoing, features: Features) -> bytes:
@@ -69,13 +69,16 @@ def mail_command(outgoing: Outgoing, features: Features) -> bytes:
     return command_line(" ".join(words))
 
 
-def recipient_command(recipient: Recipient, features: Features) -> bytes:
-    """RCPT TO with the parameters that the hop understands."""
-    words = [f"RCPT TO:<{recipient.address}>"]
+def recipient_commands(recipients: Sequence[Recipient], features: Features) -> list[bytes]:
+    """RCPT TO for each, with the parameters that the hop understands."""
     if "DSN" in features:
-        pairs = (("NOTIFY", recipient.notify), ("ORCPT", recipient.orcpt))
-        words += [f"{name}={value}" for name, value in pairs if value]
-    return command_line(" ".join(words))
+        return command_lines([f"RCPT TO:<{recipient.address}>{_dsn_parameters(recipient)}" for recipient in recipients])
+    return command_lines([f"RCPT TO:<{recipient.address}>" for recipient in recipients])
+
+
+def _dsn_parameters(recipient: Recipient) -> str:
+    notify = f" NOTIFY={recipient.notify}" if recipient.notify else ""
+    return f"{notify} ORCPT={recipient.orcpt}" if recipient.orcpt else notify
 
 
 def xforward_commands(client: Client, features: Features) -> list[bytes]:
@@ -126,7 +129,17 @@ def xtext_decoded(value: str) -> str:
 
 def command_line(text: str) -> bytes:
     """`text` and its line end. ProtocolError if an address or parameter would make it two commands."""
-    octets = text.encode("utf-8", "surrogateescape")
-    if _LINE_BREAKING.search(octets):
+    return command_lines([text])[0]
+
+
+def command_lines(texts: Sequence[str]) -> list[bytes]:
+    """The same for each of many."""
+    # All together first: there may be hundreds of recipients, and next to never such an address.
+    if _breaks_line("".join(texts)):
+        text = next(filter(_breaks_line, texts))
         raise ProtocolError(f"refusing to send a command with a line break in it: {text!r}")
-    return octets + b"\r\n"
+    return [f"{text}\r\n".encode("utf-8", "surrogateescape") for text in texts]
+
+
+def _breaks_line(text: str) -> bool:
+    return any(character in text for character in _LINE_BREAKING)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from mailcordon.act.outgoing import (
     Outgoing,
     command_line,
     mail_command,
-    recipient_command,
+    recipient_commands,
     xforward_commands,
 )
 from mailcordon.act.timeouts import Deadline, Timeouts
@@ -23,7 +23,7 @@ from mailcordon.config.next_hop import NextHop
 from mailcordon.errors import ProtocolError
 from mailcordon.mail.envelope import Client
 
-_PIPELINE = 50
+_PIPELINE = 100
 """Commands sent before their replies are read: neither side's buffers can fill up."""
 _BLOCK = 64 * 1024
 _NO_NAME = "localhost"
@@ -56,10 +56,13 @@ class Delivery:
     """Some of the message was sent: the hop might have taken it, whatever happened then."""
 
 
-class _Command(NamedTuple):
+class _Commands(NamedTuple):
+    """Commands of one kind, to each of which there is a reply."""
+
     name: str
-    octets: bytes
+    lines: Sequence[bytes]
     seconds: float
+    """For each reply."""
 
 
 @dataclass(slots=True)
@@ -108,8 +111,8 @@ class SmtpConnection:
 
     async def _introduce(self, hello_name: str, deadline: Deadline) -> None:
         for verb in ("LHLO",) if self.target.hop.protocol == "lmtp" else ("EHLO", "HELO"):
-            command = _Command(verb, command_line(f"{verb} {hello_name}"), deadline.within(self.timeouts.hello))
-            reply = await self._ask(command)
+            line = command_line(f"{verb} {hello_name}")
+            reply = await self._ask(verb, line, deadline.within(self.timeouts.hello))
             if reply.ok:
                 self.features = _features(reply.lines) if verb != "HELO" else {}
                 return
@@ -122,7 +125,7 @@ class SmtpConnection:
             return
         refusal = "not offered"
         if "STARTTLS" in self.features:
-            reply = await self._ask(_Command("STARTTLS", b"STARTTLS\r\n", deadline.within(self.timeouts.starttls)))
+            reply = await self._ask("STARTTLS", b"STARTTLS\r\n", deadline.within(self.timeouts.starttls))
             if reply.ok:
                 await self._shake_hands(deadline, contexts, verify=security.verify)
                 # What was said in the clear does not count any more (RFC 3207 4.2).
@@ -159,21 +162,20 @@ class SmtpConnection:
 
     async def _transact(self, outgoing: Outgoing, delivery: Delivery, deadline: Deadline) -> None:
         preamble = self._preamble(outgoing, deadline)
-        envelope = self._envelope(outgoing, deadline)
-        data = _Command("DATA", b"DATA\r\n", deadline.within(self.timeouts.data))
+        sender, recipients = self._envelope(outgoing, deadline)
+        data = _Commands("DATA", [b"DATA\r\n"], deadline.within(self.timeouts.data))
         # Only a clean end of the message leaves a session that is ready for the next one.
         self._reset_first = True
         go_ahead: HopReply | None = None
         if "PIPELINING" in self.features:
-            replies = await self._ask_all([*preamble, *envelope, data])
+            replies = await self._ask_all([*preamble, sender, recipients, data])
             go_ahead = replies.pop()
-            replies = replies[len(preamble) :]
+            replies = replies[sum(len(commands.lines) for commands in preamble) :]
         else:
-            for command in preamble:
-                await self._ask(command)
-            replies = [await self._ask(envelope[0])]
+            await self._ask_all(preamble, at_once=1)
+            replies = await self._ask_all([sender], at_once=1)
             if replies[0].ok:
-                replies += [await self._ask(command) for command in envelope[1:]]
+                replies += await self._ask_all([recipients], at_once=1)
         accepted = self._judge_envelope(replies, delivery)
         if not accepted:
             if go_ahead is not None and not go_ahead.negative:
@@ -181,7 +183,7 @@ class SmtpConnection:
                 self.usable = False
             return
         if go_ahead is None:
-            go_ahead = await self._ask(data)
+            go_ahead = (await self._ask_all([data]))[0]
         if go_ahead.code != 354:
             if not go_ahead.negative:
                 raise HopBrokenError("DATA", f"unexpected reply {go_ahead}")
@@ -192,28 +194,25 @@ class SmtpConnection:
         await self._read_verdicts(accepted, delivery, deadline)
         self._reset_first = False
 
-    def _preamble(self, outgoing: Outgoing, deadline: Deadline) -> list[_Command]:
+    def _preamble(self, outgoing: Outgoing, deadline: Deadline) -> list[_Commands]:
         commands = []
         if self._reset_first:
-            commands.append(_Command("RSET", b"RSET\r\n", deadline.within(self.timeouts.reset)))
+            commands.append(_Commands("RSET", [b"RSET\r\n"], deadline.within(self.timeouts.reset)))
         client = outgoing.client
         if client is None and self._xforwarded:
             client = Client()
         if client is not None:
-            timeout = deadline.within(self.timeouts.command)
-            commands += [_Command("XFORWARD", line, timeout) for line in xforward_commands(client, self.features)]
+            lines = xforward_commands(client, self.features)
+            commands.append(_Commands("XFORWARD", lines, deadline.within(self.timeouts.command)))
             self._xforwarded = outgoing.client is not None
         return commands
 
-    def _envelope(self, outgoing: Outgoing, deadline: Deadline) -> list[_Command]:
+    def _envelope(self, outgoing: Outgoing, deadline: Deadline) -> tuple[_Commands, _Commands]:
         timeout = deadline.within(self.timeouts.command)
-        return [
-            _Command("MAIL", mail_command(outgoing, self.features), timeout),
-            *(
-                _Command("RCPT", recipient_command(recipient, self.features), timeout)
-                for recipient in outgoing.envelope.recipients
-            ),
-        ]
+        return (
+            _Commands("MAIL", [mail_command(outgoing, self.features)], timeout),
+            _Commands("RCPT", recipient_commands(outgoing.envelope.recipients, self.features), timeout),
+        )
 
     @staticmethod
     def _judge_envelope(replies: Sequence[HopReply], delivery: Delivery) -> list[int]:
@@ -224,12 +223,15 @@ class SmtpConnection:
                 raise HopBrokenError("MAIL", f"unexpected reply {sender}")
             delivery.replies[:] = [sender] * len(delivery.replies)
             return []
+        accepted = []
         for number, reply in enumerate(recipients):
-            if reply.negative:
+            if reply.ok:
+                accepted.append(number)
+            elif reply.negative:
                 delivery.replies[number] = reply
-            elif not reply.ok:
+            else:
                 raise HopBrokenError("RCPT", f"unexpected reply {reply}")
-        return [number for number, reply in enumerate(recipients) if reply.ok]
+        return accepted
 
     async def _send_message(self, outgoing: Outgoing, delivery: Delivery, deadline: Deadline) -> None:
         self._stream.expect_silence("data")
@@ -255,14 +257,14 @@ class SmtpConnection:
     async def probe(self) -> bool:
         """NOOP: whether the hop still talks to us."""
         try:
-            return (await self._ask(_Command("NOOP", b"NOOP\r\n", self.timeouts.noop))).ok
+            return (await self._ask("NOOP", b"NOOP\r\n", self.timeouts.noop)).ok
         except HopError:
             return False
 
     async def quit(self) -> None:
         """Take leave politely, then close."""
         with contextlib.suppress(HopError):
-            await self._ask(_Command("QUIT", b"QUIT\r\n", self.timeouts.quit))
+            await self._ask("QUIT", b"QUIT\r\n", self.timeouts.quit)
         self.abort()
 
     def abort(self) -> None:
@@ -270,19 +272,37 @@ class SmtpConnection:
         self.usable = False
         self._stream.abort()
 
-    async def _ask(self, command: _Command) -> HopReply:
-        return (await self._ask_all([command]))[0]
+    async def _ask(self, name: str, line: bytes, seconds: float) -> HopReply:
+        return (await self._ask_all([_Commands(name, [line], seconds)]))[0]
 
-    async def _ask_all(self, commands: Sequence[_Command]) -> list[HopReply]:
+    async def _ask_all(self, groups: Sequence[_Commands], *, at_once: int = _PIPELINE) -> list[HopReply]:
+        """A reply to each command, in order; at most `at_once` commands are sent before their replies are read."""
         replies: list[HopReply] = []
-        for start in range(0, len(commands), _PIPELINE):
-            batch = commands[start : start + _PIPELINE]
+        for batch in _batches(groups, at_once):
             first = batch[0]
             self._stream.expect_silence(first.name)
-            await self._stream.write(first.name, b"".join([command.octets for command in batch]), first.seconds)
-            for command in batch:
-                replies.append(await self._stream.reply(command.name, command.seconds))  # noqa: PERF401 - keeps its order
+            octets = b"".join([line for commands in batch for line in commands.lines])
+            await self._stream.write(first.name, octets, first.seconds)
+            for commands in batch:
+                replies += await self._stream.replies(len(commands.lines), commands.name, commands.seconds)
         return replies
+
+
+def _batches(groups: Sequence[_Commands], most: int) -> Iterator[list[_Commands]]:
+    """The same commands, `most` of them at a time."""
+    batch: list[_Commands] = []
+    room = most
+    for group in groups:
+        lines = group.lines
+        while lines:
+            now, lines = lines[:room], lines[room:]
+            batch.append(_Commands(group.name, now, group.seconds))
+            room -= len(now)
+            if not room:
+                yield batch
+                batch, room = [], most
+    if batch:
+        yield batch
 
 
 def _features(lines: Sequence[str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Contents categories and destinies (contracts B5.01 to B5.05)."""
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class Major(IntEnum):
@@ -41,15 +41,11 @@ MTA_REJECTED = 2
 SPAMMY_TAG3 = 1
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Category:
+class Category(NamedTuple):
     """A contents category: major number and minor number, ordered by precedence."""
 
     major: Major
     minor: int = 0
-
-    def __hash__(self) -> int:
-        return self.major * 100 + self.minor
 
     @property
     def display_name(self) -> str:

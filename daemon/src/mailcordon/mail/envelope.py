@@ -1,10 +1,10 @@
 """The SMTP envelope and what XFORWARD tells of the original client."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """One RCPT TO: address without angle brackets, and its DSN parameters as received (RFC 3461)."""
 
     address: str

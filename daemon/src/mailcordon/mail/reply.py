@@ -1,10 +1,9 @@
 """SMTP replies."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One SMTP or LMTP reply (RFC 5321 4.2, RFC 2034): code, enhanced code such as `2.6.0`, text without either."""
 
     code: int

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from mailcordon.mail.category import Category, Destiny
 from mailcordon.mail.envelope import Recipient
@@ -72,6 +73,9 @@ class Disposition(Enum):
     TEMP_FAILED = "TempFailed"
     ACCEPTED = "Accepted"
 
+    # Enum's own hashes the name, in Python; it is looked up several times for each recipient.
+    __hash__ = object.__hash__
+
 
 class DsnSent(Enum):
     """Whether the sender was told by a delivery status notification; values are the codes of B2.10."""
@@ -82,9 +86,10 @@ class DsnSent(Enum):
     SUPPRESSED = "q"
     """He was to be told, but for one of the rules of B11.02."""
 
+    __hash__ = object.__hash__
 
-@dataclass(frozen=True, slots=True)
-class RecipientOutcome:
+
+class RecipientOutcome(NamedTuple):
     """What became of the mail for one recipient, and what the client is told about it (LMTP: one reply each)."""
 
     verdict: Verdict
