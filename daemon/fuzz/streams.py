@@ -19,9 +19,10 @@ from mailcordon.mail.ids import LogIds
 from mailcordon.mail.message import Mail
 from mailcordon.mail.verdict import Outcome
 from mailcordon.receive import replies
+from mailcordon.receive.endpoint import Endpoint
 from mailcordon.receive.intake import Intake
 from mailcordon.receive.protocol import SmtpConnection
-from mailcordon.receive.session import COMMAND_LINE_LIMIT, Endpoint, SmtpSession, Step
+from mailcordon.receive.session import COMMAND_LINE_LIMIT, SmtpSession, Step
 
 LONGEST_CONVERSATION = 20.0
 """Seconds; a stream that takes longer hangs."""

@@ -8,7 +8,7 @@ import pytest
 from receiving import MESSAGE, SEND, Recorder, held_back, serving, until
 
 from mailcordon.config.settings import Settings
-from mailcordon.receive import protocol
+from mailcordon.receive import time_limits
 
 MakeSettings = Callable[..., Settings]
 START = "MAIL FROM:<a@b.example> SIZE={}\r\nRCPT TO:<c@d.example>\r\nDATA\r\n"
@@ -63,7 +63,7 @@ async def test_who_waits_too_long_for_a_place_is_asked_to_come_back(
     make_settings: MakeSettings, gate: asyncio.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """RFC 5321 4.5.3.2.4: an answer to DATA before the client gives up; the connection and the next mail are fine."""
-    monkeypatch.setattr(protocol, "PLACE_PATIENCE", 0.3)
+    monkeypatch.setattr(time_limits, "PLACE_PATIENCE", 0.3)
     handler = held_back(gate)
     settings = make_settings(max_messages_per_worker=1)
     async with serving(settings, handler) as running, running.client() as first, running.client() as second:

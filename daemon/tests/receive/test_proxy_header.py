@@ -14,7 +14,7 @@ from receiving import MESSAGE, SEND, Recorder, serving
 
 from mailcordon.config.settings import Settings
 from mailcordon.errors import ProtocolError
-from mailcordon.receive import protocol
+from mailcordon.receive import time_limits
 from mailcordon.receive.proxy_header import LENGTH_LIMIT, ProxyHeader, parse
 
 MakeSettings = Callable[..., Settings]
@@ -155,7 +155,7 @@ async def test_client_without_a_header_is_dropped(
 @pytest.mark.parametrize("said", [b"", b"PROXY TCP4 192"])
 async def test_silent_balancer(make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
     """A connection that never shows its header does not stay."""
-    monkeypatch.setattr(protocol, "PROXY_HEADER_PATIENCE", 0.2)
+    monkeypatch.setattr(time_limits, "PROXY_HEADER_PATIENCE", 0.2)
     async with (
         serving(make_settings(haproxy_target_enabled=True), Recorder()) as running,
         running.client(greeted=False) as client,

@@ -13,7 +13,8 @@ from receiving import MESSAGE, SEND, Recorder, held_back, outcome_of, serving, u
 from mailcordon.config.settings import Settings
 from mailcordon.mail.message import Mail
 from mailcordon.mail.verdict import Outcome
-from mailcordon.receive import protocol, server
+from mailcordon.receive import protocol, server, time_limits
+from mailcordon.receive.phase import Phase
 from mailcordon.receive.spool import Spool
 
 MakeSettings = Callable[..., Settings]
@@ -124,7 +125,7 @@ async def test_slow_but_living_client_is_served(make_settings: MakeSettings) -> 
 
 async def test_message_that_drips_is_given_up(make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sender slower than LEAST_RATE for longer than child_timeout must not hold a place; a fast one may go on."""
-    monkeypatch.setattr(protocol, "LEAST_RATE", 1000)
+    monkeypatch.setattr(time_limits, "LEAST_RATE", 1000)
     settings = make_settings(child_timeout=1, smtpd_timeout=30)
     async with serving(settings, Recorder()) as running, running.client() as drip, running.client() as fast:
         for client in (drip, fast):
@@ -272,7 +273,7 @@ async def test_client_that_reads_no_replies_is_not_read_from_either(make_setting
             assert isinstance(connection, protocol.SmtpConnection)
             assert connection._transport is not None
             assert connection._transport.get_write_buffer_size() < 500_000
-            await until(lambda: connection._phase is protocol.Phase.CLOSED)
+            await until(lambda: connection._phase is Phase.CLOSED)
 
 
 async def test_missing_spool_directory_is_451_and_no_mail_is_lost(make_settings: MakeSettings) -> None:

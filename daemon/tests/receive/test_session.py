@@ -13,7 +13,8 @@ from mailcordon import __version__
 from mailcordon.config.policy_banks import PolicyBanks
 from mailcordon.config.settings import Settings
 from mailcordon.mail.envelope import Client, Envelope, Recipient, Session
-from mailcordon.receive.session import Endpoint, SmtpSession, Step
+from mailcordon.receive.endpoint import Endpoint
+from mailcordon.receive.session import SmtpSession, Step
 
 MakeSettings = Callable[..., Settings]
 ERROR_LIMIT = 20

@@ -51,11 +51,8 @@ class Handover:
     """The hop that decided."""
     offers_dsn: bool = False
     """It was told what the sender wants to be notified of (RFC 3461)."""
-
-    @property
-    def queued_as(self) -> str | None:
-        """Queue id of the next hop."""
-        return self.remote.queued_as if self.remote and self.remote.ok else None
+    queued_as: str | None = None
+    """Queue id of the next hop."""
 
 
 class Courier:
@@ -90,8 +87,11 @@ class Courier:
                 reply = replies.failed(place or hop, error, mail.log_id)
                 handovers = [Handover(reply, hop=place)] * len(outgoing.envelope.recipients)
         protocol = next((handover.hop.protocol for handover in handovers if handover.hop), "smtp")
-        self._cache.counters.sent(purpose, protocol, outgoing.message.size, [handover.reply for handover in handovers])
-        _log(mail, outgoing, handovers, purpose.word)
+        # Over SMTP one reply stands for many recipients.
+        answers = list({id(handover): handover.reply for handover in handovers}.values())
+        self._cache.counters.sent(purpose, protocol, outgoing.message.size, answers)
+        if any(log.isEnabledFor(_level(reply)) for reply in answers):
+            _log(mail, outgoing, handovers, purpose.word)
         return handovers
 
     async def _converse(
@@ -145,8 +145,9 @@ def _handover(delivery: Delivery, reply: HopReply | None, hop: NextHop, log_id: 
     if reply is None:
         error = delivery.error or HopBrokenError("end of data", "no reply")
         return Handover(replies.failed(hop, error, log_id), hop=hop)
-    wrapped = replies.relayed(hop, reply, log_id) if reply.ok else replies.refused(hop, reply)
-    return Handover(wrapped, reply, hop, offers_dsn)
+    if not reply.ok:
+        return Handover(replies.refused(hop, reply), reply, hop, offers_dsn)
+    return Handover(replies.relayed(hop, reply, log_id), reply, hop, offers_dsn, reply.queued_as)
 
 
 def _log(mail: Mail, outgoing: Outgoing, handovers: Sequence[Handover], word: str) -> None:
@@ -154,11 +155,8 @@ def _log(mail: Mail, outgoing: Outgoing, handovers: Sequence[Handover], word: st
     for recipient, handover in zip(outgoing.envelope.recipients, handovers, strict=True):
         by_reply.setdefault(handover.reply, []).append(f"<{recipient.address}>")
     for reply, addresses in by_reply.items():
-        level = logging.INFO if reply.ok else logging.WARNING
-        if not log.isEnabledFor(level):
-            continue
         log.log(
-            level,
+            _level(reply),
             "(%s) %s %s from <%s> -> %s, %s",
             mail.log_id,
             mail.mail_id,
@@ -167,3 +165,7 @@ def _log(mail: Mail, outgoing: Outgoing, handovers: Sequence[Handover], word: st
             ",".join(addresses),
             reply,
         )
+
+
+def _level(reply: Reply) -> int:
+    return logging.INFO if reply.ok else logging.WARNING

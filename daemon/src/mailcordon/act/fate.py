@@ -8,7 +8,6 @@ from mailcordon.act import replies
 from mailcordon.act.courier import Handover
 from mailcordon.act.dsn import Status
 from mailcordon.act.hop_reply import HopReply
-from mailcordon.config.next_hop import NextHop
 from mailcordon.config.policy import Policy
 from mailcordon.mail.category import MTA_REJECTED, MTA_TEMPORARY, Category, Destiny, Major
 from mailcordon.mail.reply import Reply
@@ -31,11 +30,8 @@ class Fate:
     policy: Policy
     disposition: Disposition
     reply: Reply
-    remote: HopReply | None = None
-    hop: NextHop | None = None
-    queued_as: str | None = None
-    offers_dsn: bool = False
-    """The next hop was told what the sender wants to be notified of."""
+    handover: Handover | None = None
+    """What came of offering the mail to the next hop; None where it was not."""
     refused: bool = False
     """It was a rejection before it became a notification."""
     dsn_sent: DsnSent = DsnSent.NONE
@@ -53,16 +49,12 @@ class Fate:
         else:
             disposition = Disposition.REJECTED if handover.reply.permanent else Disposition.TEMP_FAILED
             verdict = _stopped_by_hop(verdict, for_good=handover.reply.permanent)
-        return cls(
-            verdict,
-            policy,
-            disposition,
-            handover.reply,
-            handover.remote,
-            handover.hop,
-            handover.queued_as,
-            handover.offers_dsn,
-        )
+        return cls(verdict, policy, disposition, handover.reply, handover)
+
+    @property
+    def remote(self) -> HopReply | None:
+        """What the next hop said itself, if it came to that."""
+        return self.handover.remote if self.handover else None
 
     @property
     def is_delivered(self) -> bool:
@@ -72,11 +64,12 @@ class Fate:
     @property
     def status(self) -> Status:
         """What a notification says about it."""
+        hop = self.handover.hop if self.handover else None
         action: Literal["failed", "delivered", "relayed"] = "failed"
         if self.is_delivered:
             # What LMTP hands over is in the mailbox (RFC 2033 1).
-            action = "delivered" if self.hop is not None and self.hop.protocol == "lmtp" else "relayed"
-        return Status(self.verdict.recipient, self.reply, action, self.remote, self.hop)
+            action = "delivered" if hop is not None and hop.protocol == "lmtp" else "relayed"
+        return Status(self.verdict.recipient, self.reply, action, self.remote, hop)
 
     def postpone(self, reply: Reply) -> None:
         """The client keeps the mail for this recipient."""
@@ -101,7 +94,8 @@ class Fate:
 
     def outcome(self) -> RecipientOutcome:
         """The end of it."""
-        return RecipientOutcome(self.verdict, self.disposition, self.reply, self.queued_as, self.dsn_sent)
+        queued_as = self.handover.queued_as if self.handover else None
+        return RecipientOutcome(self.verdict, self.disposition, self.reply, queued_as, self.dsn_sent)
 
 
 def _stopped_by_hop(verdict: Verdict, *, for_good: bool) -> Verdict:

@@ -192,7 +192,8 @@ def _case(common: Case, settings: Settings, findings: Findings, fate: Fate, *, c
         sender=common.sender,
         told_by_client=client_tells and fate.disposition is Disposition.REJECTED,
         notify=notify.upper() if notify is not None else None,
-        passed_on=fate.offers_dsn
+        passed_on=fate.handover is not None
+        and fate.handover.offers_dsn
         and settings.propagate_dsn_if_possible
         and not settings.terminate_dsn_on_notify_success,
         warned=_is_warned(settings, findings, fate),

@@ -118,16 +118,23 @@ def _plan_with_fields(settings: MessageSettings) -> "_Plan":
 
 def destiny_of_size(settings: MessageSettings, recipient: Recipient, size: int) -> Destiny:
     """What becomes of a message of `size` octets for `recipient`, as far as that depends on its size (B6.06)."""
-    if not settings.once(_limits_sizes):
+    if not size_matters(settings, size):
         return Destiny.PASS
     policy = policy_for(settings, recipient)
     counts = policy.is_oversized(size) and not policy.loves(OVERSIZED)
     return final_destiny(settings, OVERSIZED) if counts else Destiny.PASS
 
 
-def _limits_sizes(settings: MessageSettings) -> bool:
+def size_matters(settings: MessageSettings, size: int) -> bool:
+    """Whether a message of `size` octets could be too large for any recipient."""
+    limit = settings.once(_common_size_limit)
+    return limit is None or 0 < limit < size
+
+
+def _common_size_limit(settings: MessageSettings) -> int | None:
+    """Octets, 0 for none; None where it depends on the recipient."""
     limit = settings.message_size_limit
-    return not limit.is_constant or bool(limit.find(""))
+    return size_limit(limit.find("")) if limit.is_constant else None
 
 
 class _Plan:

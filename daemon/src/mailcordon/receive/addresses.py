@@ -24,6 +24,10 @@ _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
 _UTF8_ADDRESS = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2}|[^\x00-\x7f])+")
 _DIGITS = re.compile(r"[0-9]{1,20}")
 
+# No quoting, no source route, no parameters, nothing but ASCII, and all replies fit into one line each.
+_PLAIN_RCPTS = re.compile(rb"(?:RCPT TO:<(?!@)[!#-;=?-\[\]-~]{1,254}>\r\n){1,200}")
+_BETWEEN_RCPTS = ">\r\nRCPT TO:<"
+
 _NOTIFY_WORDS = frozenset({"SUCCESS", "FAILURE", "DELAY"})
 _ENVID_LIMIT = 100
 _ORCPT_LIMIT = 500
@@ -76,6 +80,19 @@ def parse_rcpt(arguments: str) -> Recipient:
         notify=_notify(given["NOTIFY"]) if "NOTIFY" in given else None,
         orcpt=_orcpt(given["ORCPT"]) if "ORCPT" in given else None,
     )
+
+
+def plain_recipients(octets: bytes | bytearray, most: int) -> tuple[list[Recipient], int]:
+    """The recipients of the RCPT commands that `octets` begin with, and the length of these commands.
+
+    At most so many, and only of commands in the form that nearly all have, for which there is nothing to find out.
+    """
+    match = _PLAIN_RCPTS.match(octets)
+    if match is None:
+        return [], 0
+    addresses = match[0][len("RCPT TO:<") : -len(">\r\n")].decode("ascii").split(_BETWEEN_RCPTS)[:most]
+    length = sum(map(len, addresses)) + len(addresses) * len(_BETWEEN_RCPTS)
+    return list(map(Recipient, addresses)), length
 
 
 def bare_address(text: str) -> str | None:

@@ -18,9 +18,9 @@ from mailcordon.mail.line_ends import with_cr_lf
 from mailcordon.mail.reply import Reply
 from mailcordon.mail.verdict import Disposition, Outcome
 from mailcordon.receive.ampdp_request import CheckRequest
+from mailcordon.receive.endpoint import Endpoint
 from mailcordon.receive.intake import Intake
 from mailcordon.receive.replies import processing_failed, too_big
-from mailcordon.receive.session import Endpoint
 from mailcordon.receive.spool import Spool
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from mailcordon.config.policy_banks import Regime
 from mailcordon.errors import ProtocolError
 from mailcordon.receive.ampdp_codec import Attribute, RequestParser
 from mailcordon.receive.ampdp_desk import PolicyDesk, failure
-from mailcordon.receive.session import Endpoint
+from mailcordon.receive.endpoint import Endpoint
 
 log = logging.getLogger(__name__)
 

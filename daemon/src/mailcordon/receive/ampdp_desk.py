@@ -19,8 +19,8 @@ from mailcordon.receive.ampdp_request import (
     release_kind,
     release_request,
 )
+from mailcordon.receive.endpoint import Endpoint
 from mailcordon.receive.intake import Intake
-from mailcordon.receive.session import Endpoint
 
 log = logging.getLogger(__name__)
 

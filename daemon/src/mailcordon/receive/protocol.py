@@ -5,17 +5,20 @@ import logging
 import ssl
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from enum import Enum, auto
 from typing import Any, cast
 
 from mailcordon.errors import OverloadError, ProtocolError
 from mailcordon.log_levels import NOTICE
 from mailcordon.mail.reply import Reply
 from mailcordon.receive import proxy_header, replies, tls
+from mailcordon.receive.command_input import CommandInput
+from mailcordon.receive.endpoint import Endpoint
 from mailcordon.receive.intake import Intake
+from mailcordon.receive.phase import AWAITS_CLIENT, Phase
 from mailcordon.receive.reception import Reception
 from mailcordon.receive.replies import render
-from mailcordon.receive.session import COMMAND_LINE_LIMIT, Answer, Endpoint, SmtpSession, Step
+from mailcordon.receive.session import Answer, SmtpSession, Step
+from mailcordon.receive.time_limits import TimeLimits
 
 log = logging.getLogger(__name__)
 
@@ -23,38 +26,6 @@ INPUT_LIMIT = 64 * 1024
 """Octets that may wait while the connection is busy; more stay with the client."""
 COMMANDS_PER_TURN = 100
 """Pipelined commands answered before other connections have their turn."""
-DRAIN_GRACE = 2.0
-"""Seconds a client may be silent, once the server drains, in a transaction that it has begun."""
-PLACE_PATIENCE = 100.0
-"""Seconds that a client waits for a place before it is asked to come back."""
-PROXY_HEADER_PATIENCE = 10.0
-"""Seconds that a load balancer has for its PROXY header; it sends it at once."""
-CLOSING_GRACE = 10.0
-"""Seconds for the client to take the last reply."""
-LEAST_RATE = 512
-"""Octets a second: a message slower than this for longer than child_timeout is given up, as it holds a place."""
-
-
-class Phase(Enum):
-    """What the connection is doing."""
-
-    PROXY_HEADER = auto()
-    """What comes first is a load balancer's word about its client."""
-    COMMANDS = auto()
-    WAITING = auto()
-    """For a place; the client waits for our 354."""
-    DATA = auto()
-    BUSY = auto()
-    """A task of ours works on the message; input waits."""
-    HANDSHAKE = auto()
-    """All input belongs to TLS."""
-    CLOSED = auto()
-
-    # Enum's own hashes the name, in Python; phases are looked up several times for every reply.
-    __hash__ = object.__hash__
-
-
-_AWAITS_CLIENT = frozenset({Phase.PROXY_HEADER, Phase.COMMANDS, Phase.DATA})
 
 
 class SmtpConnection(asyncio.Protocol):
@@ -76,26 +47,22 @@ class SmtpConnection(asyncio.Protocol):
         self._endpoint = endpoint
         self._tls_context = tls_context
         self._session = SmtpSession(intake.banks, endpoint)
+        self._commands = CommandInput(self._session)
         self._gone = gone
         self._transport: asyncio.Transport | None = None
         self._phase = Phase.COMMANDS
         self._input = bytearray()
         self._output: list[bytes] = []
-        self._skipping_line = False
         self._end_of_input = False
         self._reading_paused = False
         self._writing_paused = False
         self._lost = False
-        self._draining = False
         self._messages = 0
         self._reception: Reception | None = None
         self._reserved = 0
         """Octets that the message holds of the worker's."""
-        self._waits_since = 0.0
-        self._data_began = 0.0
         self._task: asyncio.Task[None] | None = None
-        self._last_input = self._opened_at = self._loop.time()
-        self._timer: asyncio.TimerHandle | None = None
+        self._limits = TimeLimits(self._loop)
         self._turn: asyncio.Handle | None = None
 
     # What the server calls
@@ -104,7 +71,7 @@ class SmtpConnection(asyncio.Protocol):
     def idle_since(self) -> float | None:
         """When the client said its last word (the loop's time); None while it is in a transaction, or we are busy."""
         idle = self._phase in {Phase.PROXY_HEADER, Phase.COMMANDS} and not self._session.in_transaction
-        return self._last_input if idle else None
+        return self._limits.last_input if idle else None
 
     def make_room(self) -> None:
         """Take leave of an idle client: others want to be served."""
@@ -112,7 +79,7 @@ class SmtpConnection(asyncio.Protocol):
 
     def drain(self) -> None:
         """Finish the transaction in progress, if any, then leave with 421; a client between two mails gets it now."""
-        self._draining = True
+        self._limits.draining = True
         if self._phase is Phase.WAITING:
             self._intake.slots.withdraw(self._slot_granted)
             self._leave(replies.SHUTTING_DOWN)
@@ -136,7 +103,7 @@ class SmtpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what the client sent, and answer as far as possible."""
         if self._phase is not Phase.COMMANDS:
-            self._last_input = self._loop.time()
+            self._limits.heard()
         self._input += data
         self._advance()
 
@@ -167,9 +134,9 @@ class SmtpConnection(asyncio.Protocol):
         self._lost = True
         self._phase = Phase.CLOSED
         self._input.clear()
-        for handle in (self._timer, self._turn):
-            if handle is not None:
-                handle.cancel()
+        self._limits.cancel_timer()
+        if self._turn is not None:
+            self._turn.cancel()
         self._end_if_gone()
 
     # Input
@@ -180,12 +147,18 @@ class SmtpConnection(asyncio.Protocol):
         turns = COMMANDS_PER_TURN
         while self._input and not self._writing_paused:
             if self._phase is Phase.COMMANDS:
-                if not turns:
+                if turns <= 0:
                     self._turn = self._loop.call_soon(self._advance)
                     break
-                turns -= 1
-                if not self._next_command():
+                taken = self._commands.take(self._input)
+                if taken is None:
                     break
+                turns -= taken.turns
+                if taken.is_whole:
+                    # A piece of a line does not count: a client that drips one would have the connection for ever.
+                    self._limits.heard()
+                if taken.answer is not None:
+                    self._act(taken.answer)
             elif self._phase is Phase.DATA and self._reception is not None:
                 self._receive(self._reception)
             elif self._phase is not Phase.PROXY_HEADER or not self._take_proxy_header():
@@ -193,33 +166,8 @@ class SmtpConnection(asyncio.Protocol):
         self._flush_output()
         self._regulate_reading()
         stuck = self._turn is None and not self._writing_paused
-        if self._end_of_input and stuck and self._phase in _AWAITS_CLIENT:
+        if self._end_of_input and stuck and self._phase in AWAITS_CLIENT:
             self._close()
-
-    def _next_command(self) -> bool:
-        """Answer the next line; False when it is not complete yet."""
-        end = self._input.find(b"\n", 0, COMMAND_LINE_LIMIT)
-        if end < 0:
-            return self._drop_endless_line()
-        line = bytes(self._input[:end]).removesuffix(b"\r")
-        del self._input[: end + 1]
-        # A piece of a line does not count: a client that drips one would have the connection for ever.
-        self._last_input = self._loop.time()
-        if self._skipping_line:
-            self._skipping_line = False
-        else:
-            self._act(self._session.command(line))
-        return True
-
-    def _drop_endless_line(self) -> bool:
-        if len(self._input) < COMMAND_LINE_LIMIT:
-            return False
-        start = bytes(self._input[:80])
-        del self._input[:COMMAND_LINE_LIMIT]
-        self._skipping_line = True
-        # Each further stretch of the same line counts as an error again, so that a line without end ends the session.
-        self._act(self._session.line_too_long(start))
-        return True
 
     def _act(self, answer: Answer) -> None:
         if answer.octets:
@@ -230,7 +178,7 @@ class SmtpConnection(asyncio.Protocol):
                 self._begin_data()
             else:
                 self._phase = Phase.WAITING
-                self._waits_since = self._loop.time()
+                self._limits.waits()
                 self._watch()
         elif answer.step is Step.START_TLS:
             self._start_tls()
@@ -253,9 +201,10 @@ class SmtpConnection(asyncio.Protocol):
         if header.client_addr is not None:
             self._endpoint = replace(self._endpoint, peer_addr=header.client_addr)
             self._session = SmtpSession(self._intake.banks, self._endpoint)
+            self._commands = CommandInput(self._session)
         self._output.append(self._session.greeting())
         self._phase = Phase.COMMANDS
-        self._last_input = self._loop.time()
+        self._limits.heard()
         self._watch()
         return True
 
@@ -292,7 +241,7 @@ class SmtpConnection(asyncio.Protocol):
         if not self._lost:
             self._phase = Phase.COMMANDS
             self._act(answer)
-            self._last_input = self._loop.time()
+            self._limits.heard()
             self._advance()
 
     # Data
@@ -303,10 +252,10 @@ class SmtpConnection(asyncio.Protocol):
 
     def _begin_data(self) -> None:
         self._phase = Phase.DATA
-        self._data_began = self._last_input = self._loop.time()
+        self._limits.data_begins()
         self._reception = self._intake.new_reception(self._session.settings)
         self._output.append(render(replies.START_DATA))
-        if self._timer is None or self._timer.when() > self._due(self._data_began):
+        if self._limits.expects_nothing_before(self._due()):
             self._watch()
 
     def _receive(self, reception: Reception) -> None:
@@ -343,7 +292,7 @@ class SmtpConnection(asyncio.Protocol):
             log.info("(%s) the client left before the reply %s", reception.log_id, told)
         else:
             self._output += [render(answer) for answer in answers]
-            if self._draining:
+            if self._limits.draining:
                 self._leave(replies.SHUTTING_DOWN)
             else:
                 self._resume(Phase.COMMANDS)
@@ -360,7 +309,7 @@ class SmtpConnection(asyncio.Protocol):
 
     def _resume(self, phase: Phase) -> None:
         self._phase = phase
-        self._last_input = self._loop.time()
+        self._limits.heard()
         self._advance()
 
     # Tasks
@@ -418,35 +367,22 @@ class SmtpConnection(asyncio.Protocol):
         self._input.clear()
         if self._transport is not None:
             self._transport.close()
-            self._set_timer(self._loop.time() + CLOSING_GRACE, self._transport.abort)
+            self._limits.set_closing_timer(self._transport.abort)
 
     # Time limits
 
     def _watch(self) -> None:
         """Leave when the client is too slow, look again when it could be."""
-        now = self._loop.time()
-        due = self._due(now)
-        if due > now:
-            self._set_timer(due, self._watch)
+        due = self._due()
+        if due > self._loop.time():
+            self._limits.set_timer(due, self._watch)
         elif self._phase is Phase.WAITING:
             self._refuse_place()
         else:
-            self._leave(replies.SHUTTING_DOWN if self._draining else replies.TIMEOUT)
+            self._leave(replies.SHUTTING_DOWN if self._limits.draining else replies.TIMEOUT)
 
-    def _due(self, now: float) -> float:
-        settings = self._session.settings
-        patience = min(settings.smtpd_timeout, DRAIN_GRACE) if self._draining else settings.smtpd_timeout
-        if self._phase is Phase.WAITING:
-            return self._waits_since + PLACE_PATIENCE
-        if self._phase is Phase.PROXY_HEADER:
-            return self._opened_at + min(patience, PROXY_HEADER_PATIENCE)
-        if self._phase not in _AWAITS_CLIENT:
-            # It is our turn, not the client's.
-            return now + patience
-        due = self._last_input + patience
-        if self._reception is not None:
-            due = min(due, self._data_began + settings.child_timeout + self._reception.size / LEAST_RATE)
-        return due
+    def _due(self) -> float:
+        return self._limits.due(self._phase, self._session.settings, self._reception)
 
     def _refuse_place(self) -> None:
         """Say so before the client gives up on us without knowing why (RFC 5321 4.5.3.2.4: after two minutes)."""
@@ -455,8 +391,3 @@ class SmtpConnection(asyncio.Protocol):
         self._session.end_transaction()
         self._resume(Phase.COMMANDS)
         self._watch()
-
-    def _set_timer(self, when: float, action: Callable[[], None]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(when, action)

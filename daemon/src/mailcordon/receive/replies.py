@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from mailcordon.errors import ProtocolError
 from mailcordon.mail.category import Destiny
+from mailcordon.mail.envelope import Recipient
 from mailcordon.mail.reply import Reply
 
 LINE_LIMIT = 512
@@ -70,6 +71,16 @@ def bad_parameter(text: str) -> Reply:
 def unrecognized_parameter(command: str, name: str) -> Reply:
     """A parameter that was not offered (RFC 5321 4.1.1.11)."""
     return Reply(555, "5.5.4", f"{command} parameter {name} unrecognized")
+
+
+def recipient_ok(recipient: Recipient) -> Reply:
+    """The recipient is accepted."""
+    return Reply(250, "2.1.5", f"Recipient <{recipient.address}> OK")
+
+
+def recipients_ok(recipients: Sequence[Recipient]) -> bytes:
+    """What `render` makes of `recipient_ok` for each; the addresses are short and hold no special characters."""
+    return "".join([f"250 2.1.5 Recipient <{recipient.address}> OK\r\n" for recipient in recipients]).encode("ascii")
 
 
 def need_mail(command: str) -> Reply:

@@ -13,9 +13,9 @@ from mailcordon.mail.ids import LogIds
 from mailcordon.mail.timing import Timing
 from mailcordon.receive.ampdp_connection import PolicyConnection
 from mailcordon.receive.ampdp_desk import PolicyDesk, ReleaseHandler
+from mailcordon.receive.endpoint import Endpoint
 from mailcordon.receive.intake import Handler, Intake
 from mailcordon.receive.protocol import SmtpConnection
-from mailcordon.receive.session import Endpoint
 from mailcordon.receive.spool import remove_leftovers
 from mailcordon.receive.tls import server_context
 

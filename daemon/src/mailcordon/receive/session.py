@@ -5,8 +5,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import NamedTuple
 
-from mailcordon.config.policy import destiny_of_size
+from mailcordon.config.policy import destiny_of_size, size_matters
 from mailcordon.config.policy_banks import PolicyBanks, Regime
 from mailcordon.config.settings import Settings
 from mailcordon.log_levels import NOTICE
@@ -14,7 +15,8 @@ from mailcordon.mail.category import Destiny
 from mailcordon.mail.envelope import Client, Envelope, Recipient, Session
 from mailcordon.mail.reply import Reply
 from mailcordon.receive import replies
-from mailcordon.receive.addresses import MailArguments, parse_mail, parse_rcpt
+from mailcordon.receive.addresses import MailArguments, parse_mail, parse_rcpt, plain_recipients
+from mailcordon.receive.endpoint import Endpoint
 from mailcordon.receive.greeting import capabilities, closing, greeting, host_name
 from mailcordon.receive.replies import CommandError, render
 from mailcordon.receive.sasl import Credentials, SaslExchange
@@ -50,27 +52,11 @@ class Step(Enum):
     CLOSE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The octets to write, and what to do then."""
 
     octets: bytes
     step: Step = Step.NEXT_COMMAND
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Addresses of the connection; a unix socket has nothing but a path."""
-
-    peer_addr: str | None = None
-    local_addr: str | None = None
-    local_port: int | None = None
-    path: str | None = None
-
-    @property
-    def client(self) -> str:
-        """The client in log lines."""
-        return self.peer_addr or "-"
 
 
 @dataclass(slots=True)
@@ -157,6 +143,20 @@ class SmtpSession:
             return self._perform(line)
         except CommandError as error:
             return self._error(error.reply, _AUTH_LINE if line[:4].upper() == b"AUTH" else line)
+
+    def recipients(self, octets: bytearray) -> tuple[int, bytes]:
+        """Take the RCPT commands that `octets` begin with, as many as `command` would accept without a closer look.
+
+        The length of these commands, and the replies to them; 0 and nothing where that is for `command` to decide.
+        """
+        transaction = self._transaction
+        # Who may give a MAIL command may give this one, too.
+        if transaction is None or self._size_matters(transaction):
+            return 0, b""
+        room = self.settings.smtpd_recipient_limit - len(transaction.recipients)
+        found, length = plain_recipients(octets, room) if room > 0 else ([], 0)
+        transaction.recipients += found
+        return length, replies.recipients_ok(found)
 
     def line_too_long(self, start: bytes) -> Answer:
         """Answer a line over COMMAND_LINE_LIMIT; `start` is what of it goes into the log."""
@@ -330,9 +330,11 @@ class SmtpSession:
         if len(transaction.recipients) >= self.settings.smtpd_recipient_limit:
             transaction.refused_recipient = True
             return Answer(render(replies.TOO_MANY_RECIPIENTS))
-        size = transaction.arguments.size
-        destiny = Destiny.PASS if size is None else self._destiny_of_size(recipient, size)
-        if size is not None and destiny is not Destiny.PASS:
+        size = transaction.arguments.size or 0
+        destiny = Destiny.PASS
+        if self._size_matters(transaction):
+            destiny = destiny_of_size(self.settings, recipient, size)
+        if destiny is not Destiny.PASS:
             if destiny is Destiny.DISCARD:
                 # The judge discards it, if the message is as large as announced.
                 transaction.recipients.append(recipient)
@@ -340,11 +342,12 @@ class SmtpSession:
                 transaction.refused_recipient = True
             return Answer(render(replies.too_big_for_recipient(size, destiny)))
         transaction.recipients.append(recipient)
-        return Answer(render(Reply(250, "2.1.5", f"Recipient <{recipient.address}> OK")))
+        return Answer(render(replies.recipient_ok(recipient)))
 
-    def _destiny_of_size(self, recipient: Recipient, size: int) -> Destiny:
+    def _size_matters(self, transaction: _Transaction) -> bool:
+        size = transaction.arguments.size
         # A data base may know of a larger limit: the judge, who asks it, decides then.
-        return Destiny.PASS if self._banks.base.lookup_sql_dsn else destiny_of_size(self.settings, recipient, size)
+        return size is not None and not self._banks.base.lookup_sql_dsn and size_matters(self.settings, size)
 
     def _data(self, arguments: str) -> Answer:
         _no_arguments("DATA", arguments)
