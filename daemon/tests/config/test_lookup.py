@@ -133,3 +133,26 @@ def test_misshapen_tables_are_named(raw: object, message: str) -> None:
 def test_hash_keys_never_fail(address: str, delimiter: str) -> None:
     """Any address has keys, the catch-all last (B3.05)."""
     assert list(hash_keys(address, delimiter))[-1] == "."
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ({"hash": {"example.test": "a", ".example.org": "b", ".": "c"}}, True),
+        ({"hash": {"example.test": "a", "bob@example.test": "b"}}, False),
+        ({"hash": {"example.test": "a", "bob@": "b"}}, False),
+        ({"hash": {"example.test": "$1"}}, False),
+        ({"regexp": [["@example", "a"]]}, False),
+        ("everybody's", True),
+        ([{"hash": {"example.test": "a"}}, {"regexp": [["^a", "b"]]}], False),
+    ],
+)
+def test_what_the_domain_decides(table: object, expected: bool) -> None:
+    """B3.05, B3.12, B3.13: such a lookup is made once for all recipients of a domain."""
+    assert parse_lookup(table, TEXTS).is_by_domain is expected
+
+
+def test_access_lists_that_the_domain_decides() -> None:
+    """B3.12."""
+    assert parse_lookup(["example.test", "!.example.org"], BOOLEANS).is_by_domain
+    assert not parse_lookup(["example.test", "!bob@example.test"], BOOLEANS).is_by_domain

@@ -7,6 +7,7 @@ and its result: true bans, false exempts, a text bans and says what for.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailcordon.config.expressions import LONGEST, compile_expression
 from mailcordon.config.lookup import Constant, HashTable, Lookup, RegexpTable
@@ -42,8 +43,7 @@ class BannedTable:
     rules: tuple[BannedRule, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BannedRules:
+class BannedRules(NamedTuple):
     """The rules that hold for a recipient. Recipients with the same ones have the same object."""
 
     tables: tuple[BannedTable, ...] = ()

@@ -59,6 +59,11 @@ class HashTable(Generic[T]):
         """All values."""
         return list(self._exact.values())
 
+    @property
+    def is_by_domain(self) -> bool:
+        """Whether all addresses of a domain have the same value."""
+        return not any("@" in name or _is_expanded(value) for name, value in self._exact.items())
+
     def find(self, key: LookupKey) -> T | None:
         """Value of the first key that exists."""
         entries = self._exact if key.case_sensitive else self._folded
@@ -82,9 +87,11 @@ def _lower_domain(name: str) -> str:
 
 
 def _expanded(value: T | None, key: LookupKey) -> T | None:
-    if _is_template(value) and "$" in value:
-        return cast("T", key.expand(value))
-    return value
+    return cast("T", key.expand(value)) if _is_expanded(value) else value
+
+
+def _is_expanded(value: object) -> TypeGuard[str]:
+    return _is_template(value) and "$" in value
 
 
 def _is_template(value: object) -> TypeGuard[str]:
@@ -96,6 +103,11 @@ class AccessList:
 
     def __init__(self, patterns: Iterable[str]) -> None:
         self._patterns = tuple((not text.startswith("!"), text.removeprefix("!").lower()) for text in patterns)
+
+    @property
+    def is_by_domain(self) -> bool:
+        """Whether all addresses of a domain have the same value."""
+        return not any("@" in pattern for _, pattern in self._patterns)
 
     def find(self, key: LookupKey) -> bool | None:
         """True or False by the first pattern that matches, None when none does."""
@@ -184,3 +196,11 @@ class Lookup(Generic[T]):
     def is_constant(self) -> bool:
         """Whether every address has the same value, the one that any address has."""
         return all(isinstance(table, Constant) for table in self.tables[:1])
+
+    @cached_property
+    def is_by_domain(self) -> bool:
+        """Whether all addresses of a domain have the same value; there may be no such thing for those without one."""
+        return all(
+            isinstance(table, Constant) or (isinstance(table, (HashTable, AccessList)) and table.is_by_domain)
+            for table in self.tables
+        )

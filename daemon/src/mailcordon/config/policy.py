@@ -1,6 +1,6 @@
 """The settings as they hold for one recipient."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mailcordon.config.banned import BannedRules
@@ -9,7 +9,7 @@ from mailcordon.config.by_category import CategoryKey, value_at
 from mailcordon.config.field_lookup import with_fields
 from mailcordon.config.lookup_key import LookupKey, key_of
 from mailcordon.config.message_settings import MessageSettings, size_limit
-from mailcordon.config.policy_sources import Source, Values, by_category, sources_of
+from mailcordon.config.policy_sources import Values, by_category, sources_of
 from mailcordon.config.recipient_fields import RecipientFields
 from mailcordon.config.sender_rating import NEUTRAL, NOBODY, SenderRating, Senders, SenderTables
 from mailcordon.config.spamd_user import spamd_user
@@ -19,6 +19,8 @@ from mailcordon.mail.message import Mail
 
 _KEPT_POLICIES = 1024
 """Policies that are kept for other recipients with the same values; there are rarely more than a handful."""
+_KEPT_DOMAINS = 1024
+"""Domains whose values are kept for other recipients."""
 _NO_RULES = BannedRules()
 
 
@@ -151,23 +153,42 @@ class _Plan:
         self._fixed: Values = {
             source: lookup.at(LookupKey("")) for source, lookup in sources.items() if lookup.is_constant
         }
-        self._varying = [(source, lookup) for source, lookup in sources.items() if not lookup.is_constant]
+        varying = [(source, lookup) for source, lookup in sources.items() if not lookup.is_constant]
+        by_domain = [(source, lookup) for source, lookup in varying if lookup.is_by_domain]
+        by_address = [(source, lookup) for source, lookup in varying if not lookup.is_by_domain]
+        self._varying = [source for source, _ in (*by_domain, *by_address)]
+        self._by_domain = [lookup for _, lookup in by_domain]
+        self._by_address = [lookup for _, lookup in by_address]
         self._senders = SenderTables(settings)
         self._banned = BannedLookups(settings, fields=fields)
         self._known: dict[tuple[object, ...], Policy] = {}
+        self._domains: dict[str, tuple[object, ...]] = {}
 
     def policy(self, key: LookupKey, senders: Senders) -> Policy:
         """The policy of a recipient."""
-        found = [lookup.at(key) for _, lookup in self._varying]
+        of_domain = self._of_domain(key)
+        of_address = tuple([lookup.at(key) for lookup in self._by_address])
         rating = self._senders.rating(key, senders)
         banned = self._banned.rules(key)
-        known = self._known.get((rating, banned, *found))
+        found = (rating, banned, of_domain, of_address)
+        known = self._known.get(found)
         if known is None:
             if len(self._known) >= _KEPT_POLICIES:
                 self._known.clear()
-            names: Iterable[Source] = (source for source, _ in self._varying)
-            values = {**self._fixed, **dict(zip(names, found, strict=True))}
-            known = self._known[(rating, banned, *found)] = _policy(values, rating, banned)
+            values = {**self._fixed, **dict(zip(self._varying, of_domain + of_address, strict=True))}
+            known = self._known[found] = _policy(values, rating, banned)
+        return known
+
+    def _of_domain(self, key: LookupKey) -> tuple[object, ...]:
+        """The values that all addresses of the same domain have."""
+        known = self._domains.get(key.domain)
+        if known is None:
+            known = tuple(lookup.at(key) for lookup in self._by_domain)
+            # An address without a domain shares nothing with others: tables may know it as a whole.
+            if key.domain:
+                if len(self._domains) >= _KEPT_DOMAINS:
+                    self._domains.clear()
+                self._domains[key.domain] = known
         return known
 
 

@@ -1,8 +1,8 @@
 """What a recipient thinks of the sender: white, black and soft lists (contracts B3.21, B3.22; features 8.05, 8.06)."""
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from mailcordon.config.lookup import Lookup
 from mailcordon.config.lookup_key import LookupKey
@@ -30,8 +30,7 @@ class Senders:
 NOBODY = Senders("", HeaderSection(b"", 0))
 
 
-@dataclass(frozen=True, slots=True)
-class SenderRating:
+class SenderRating(NamedTuple):
     """What the lists of one recipient say of one mail's senders. A sender may be on both hard lists."""
 
     whitelisted: bool = False
