@@ -16,7 +16,7 @@ from mailcordon.mail.ids import new_mail_id
 from mailcordon.mail.message import Mail
 from mailcordon.receive.spool import MemoryContent
 
-pytest_plugins = ["packers", "servers", "databases", "commands"]
+pytest_plugins = ["packers", "servers", "databases", "commands", "fingerprinting"]
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """The way of a message through all rooms, as far as no single room knows of it (contract B4.03, B3.02, B8.08)."""
 
+import asyncio
 import logging
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,8 +12,9 @@ import pytest
 from mailcordon.config.policy_banks import PolicyBanks
 from mailcordon.config.recipient_fields import Asked, Ratings, Row
 from mailcordon.config.settings import Settings
-from mailcordon.errors import TemporaryError
+from mailcordon.errors import ScannerError, TemporaryError
 from mailcordon.mail.category import Category, Major
+from mailcordon.mail.envelope import Client, Session
 from mailcordon.mail.message import Mail
 from mailcordon.mail.signature import Signature
 from mailcordon.pipeline import Inspection, Pipeline
@@ -121,3 +124,19 @@ async def test_listed_senders_are_logged(
         f"(04711-01) wbl: soft-blacklisted (2.5) sender <a@spammer.example> => <{EVE}>",
         f"(04711-01) wbl: soft-whitelisted (-1.8) sender <a@soft.example> => <{EVE}>",
     ]
+
+
+async def test_question_about_the_client_ends_with_its_mail(make_settings: MakeSettings, make_mail: MakeMail) -> None:
+    """Contract B16.10: whether the checks succeed or fail, nobody goes on waiting for p0f."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        p0f = {"os_fingerprint_method": f"p0f:127.0.0.1:{silent.getsockname()[1]}", "os_fingerprint_timeout": 5}
+        dead = [{"name": "clamd", "protocol": "clamd", "socket": "/nowhere"}]
+        mail = make_mail(plain(), session=Session(client=Client(addr="192.0.2.7", port=4711)))
+        # Its recipient's own settings are looked up while the question is under way.
+        with pytest.raises(TemporaryError, match="no connection"):
+            await inspected(make_settings(**p0f), mail, _Rows())
+        with pytest.raises(ScannerError):
+            await inspected(make_settings(**p0f, bypass_virus_checks=False, av_scanners=dead), mail)
+        await asyncio.sleep(0)
+        assert [task for task in asyncio.all_tasks() if "os_fingerprint" in task.get_name()] == []

@@ -40,6 +40,9 @@ from mailcordon.unpack import Limits, Structure, split
 from mailcordon.unpack.unpacker import Unpacked, Unpacker
 
 if TYPE_CHECKING:
+    # Loaded where p0f is asked only.
+    from mailcordon.check.os_fingerprint import Fingerprints
+
     # Loaded where there is a data base only: it costs time at start, and memory.
     from mailcordon.store.store import Reservation, Store
 
@@ -91,6 +94,7 @@ class Pipeline:
         self._store = store
         self._pen_pals = pen_pals
         self._checks = Checks(banks.base)
+        self._fingerprints = _fingerprints(banks.base)
         self._actor = Actor(banks.base)
         self._plugins = Plugins.of(banks)
 
@@ -118,16 +122,21 @@ class Pipeline:
             mail = await hooked.before_checks(structure.findings)
             settings = self._banks.of(mail.session)
             mail.lap("plugins")
-        fields = await fields_of_recipients(self._fields, settings, mail) if self._fields else ()
-        policies = policies_for_mail(settings, mail, fields)
-        _log_listed_senders(mail, policies)
-        unpacked = await self._unpacked(mail, structure, settings, policies)
-        structure.root.is_doubtful = bool(structure.findings or unpacked.findings)
-        mail.lap("parts_decode")
+        fingerprint = self._fingerprints.ask(mail, settings) if self._fingerprints else None
         try:
-            findings = await self._checks.run(mail, structure.root, policies)
+            fields = await fields_of_recipients(self._fields, settings, mail) if self._fields else ()
+            policies = policies_for_mail(settings, mail, fields)
+            _log_listed_senders(mail, policies)
+            unpacked = await self._unpacked(mail, structure, settings, policies)
+            structure.root.is_doubtful = bool(structure.findings or unpacked.findings)
+            mail.lap("parts_decode")
+            try:
+                findings = await self._checks.run(mail, structure.root, policies, fingerprint)
+            finally:
+                await unpacked.close()
         finally:
-            await unpacked.close()
+            if fingerprint:
+                fingerprint.cancel()
         mail.lap("check")
         credible = credibility(mail, findings)
         if structure.findings or unpacked.findings or mail.signatures or credible:
@@ -246,6 +255,14 @@ class Pipeline:
         if not self._unpacker.is_wanted(settings, policies):
             return Unpacked()
         return await self._unpacker.unpack(mail, structure.root, settings)
+
+
+def _fingerprints(settings: Settings) -> "Fingerprints | None":
+    if not settings.asks_for_fingerprints:
+        return None
+    from mailcordon.check.os_fingerprint import Fingerprints
+
+    return Fingerprints(timeout_seconds=settings.os_fingerprint_timeout)
 
 
 def _log_listed_senders(mail: Mail, policies: Sequence[Policy]) -> None:

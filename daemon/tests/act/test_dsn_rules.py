@@ -88,6 +88,14 @@ TABLE: list[tuple[str, DsnSent, list[tuple[dict[str, Any], dict[str, Any]]]]] = 
         Q,
         [
             ({"os_fingerprint": "Windows XP/2000", "score": 5.0}, {"os_fingerprint": "Windows XP/2000", "score": 4.9}),
+            (
+                {"os_fingerprint": "Windows XP; dist: 9", "score": 5.0},
+                {"os_fingerprint": "Windows XP SP1+, 2000 SP3 (2)", "score": 7.9},
+            ),
+            (
+                {"os_fingerprint": "Windows 7 or 8; dist: 1", "score": 8.0},
+                {"os_fingerprint": "Windows 7; XP", "score": 7.9},
+            ),
             ({"os_fingerprint": "Windows 98", "score": 8.0}, {"os_fingerprint": "Windows 98", "score": 7.9}),
             (
                 {"os_fingerprint": "Windows XP", "score": 9.0},

@@ -9,6 +9,7 @@ import re
 import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -104,6 +105,17 @@ async def test_spam_file_is_gzip_with_levels(make_mail: MakeMail, make_settings:
     assert spam["X-Spam-Score"] == "8.25"
     assert spam["X-Spam-Level"] == "********"
     assert spam["X-Spam-Status"] == ("Yes, score=8.25 tag=2 tag2=6.31 kill=x tests=[GTUBE=8, NO_POINTS] autolearn=no")
+
+
+async def test_copy_tells_of_the_client(make_mail: MakeMail, make_settings: MakeSettings) -> None:
+    """B16.10: what p0f says, below the alert (B10.06); a release takes it out again (B1.31)."""
+    settings = make_settings()
+    findings = replace(INFECTED, os_fingerprint="Windows XP; dist: 9")
+    (copy,) = await keep(settings, make_mail(MESSAGE), [virus_for("bob@example.test")], findings)
+    fields = HeaderSection.of((settings.QUARANTINEDIR / copy.location).read_bytes()).fields
+    names = [field.name for field in fields]
+    assert names.index("X-Amavis-OS-Fingerprint") == names.index("X-Amavis-Alert") + 1
+    assert "Windows XP; dist: 9" in [field.text for field in fields]
 
 
 async def test_nobody_asks_nothing_is_kept(make_mail: MakeMail, make_settings: MakeSettings) -> None:

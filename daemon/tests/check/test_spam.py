@@ -202,6 +202,14 @@ async def test_scanner_sees_the_policy_banks(make_mail: MakeMail, banks: tuple[s
     assert b"\r\nX-Amavis-PolicyBank:" + field + b"\r\n" in scanner_fields(mail)
 
 
+async def test_scanner_sees_the_fingerprint(make_mail: MakeMail) -> None:
+    """B9.08, B16.10: what p0f says, without the client's address; no field without it."""
+    mail = make_mail(plain())
+    assert b"OS-Fingerprint" not in scanner_fields(mail)
+    told = scanner_fields(replace(mail, os_fingerprint="Linux 3.x; dist: 7"))
+    assert b"\r\nX-Amavis-OS-Fingerprint: Linux 3.x; dist: 7\r\nX-Amavis-PolicyBank:" in told
+
+
 async def test_eight_bit_addresses_are_given_as_they_came(make_mail: MakeMail) -> None:
     mail = make_mail(plain(), sender="m\udce4x@sender.example")
     assert scanner_fields(mail).startswith(b"Return-Path: <m\xe4x@sender.example>\r\n")

@@ -31,6 +31,8 @@ OF_THE_CONTRACT = [
 ]
 
 
+OF_P0F = ["os_fingerprint_dst_ip_and_port"]
+"""B16.10, features 15.09: what p0f's version 2 wanted to know."""
 OF_SPAMASSASSIN = [
     "sa_local_tests_only",
     "sa_configpath",
@@ -44,10 +46,10 @@ OF_SPAMASSASSIN = [
 
 
 @pytest.mark.parametrize(
-    "name", [*OF_THE_CONTRACT, *OF_SPAMASSASSIN, "pid_file", "lock_file", "defang_by_ccat", "defang_virus"]
+    "name", [*OF_THE_CONTRACT, *OF_SPAMASSASSIN, *OF_P0F, "pid_file", "lock_file", "defang_by_ccat", "defang_virus"]
 )
 def test_retired_variables_are_accepted_with_a_warning(tmp_path: Path, name: str) -> None:
-    """B19.06, features 5.42, 5.43: the value changes nothing, and the warning says what holds instead."""
+    """B19.06, features 5.42, 5.43, 15.09: the value changes nothing, and the warning says what holds instead."""
     plain = loaded(tmp_path, "").values
     configuration = loaded(tmp_path, f"{name} = 1\n")
     assert configuration.values == plain

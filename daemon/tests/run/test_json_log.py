@@ -87,6 +87,7 @@ def full(make_mail: MakeMail, make_settings: MakeSettings) -> Any:
         (Finding(VIRUS, "V1", "clamd"), Finding(VIRUS, "V2", "other"), Finding(banned, "a.exe", "banned")),
         SpamScore(3.25, (("B", 3.5), ("A", -0.25), ("N", None))),
         virus_checked=True,
+        os_fingerprint="Linux 3.x; dist: 7",
     )
     root = Part("1", 0, 0, 1, children=[Part("1.1", 0, 0, 1, names=("a.exe", "b")), Part("1.2", 0, 0, 1)])
     return object_of(make_settings(partition_tag=37), mail, result, findings, root)
@@ -159,7 +160,8 @@ def test_everything_that_is_known(make_mail: MakeMail, make_settings: MakeSettin
         "dsn_sent": False,
         "originating": True,
         "actions_performed": "RejectedOutbound RelayedInternal Quarantined",
-        "checks_performed": "V S H B",
+        "os_fp": "Linux 3.x; dist: 7",
+        "checks_performed": "V S H B F",
         "virusnames": ["V1", "V2"],
         "av_scan": {"clamd": ["V1"], "other": ["V2"]},
         "tests": ["A", "AM.WBL", "B", "N"],

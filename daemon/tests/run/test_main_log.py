@@ -1,15 +1,18 @@
 """The main log entry (B8.02 to B8.04)."""
 
+import logging
 import re
 from dataclasses import replace
 
 import pytest
-from logging_messages import CLIENT, MESSAGE, MakeMail, MakeSettings, entries, item, outcome
+from logging_messages import CLIENT, MESSAGE, MakeMail, MakeSettings, entries, inspected, item, outcome
 
+from mailcordon.log_levels import DETAIL
 from mailcordon.mail.category import Category, Major
 from mailcordon.mail.envelope import Client, Session
 from mailcordon.mail.finding import Finding, Findings, SpamScore
 from mailcordon.mail.verdict import Disposition, QuarantineCopy
+from mailcordon.run.main_log import log_message
 
 VIRUS = Category(Major.VIRUS)
 
@@ -42,6 +45,23 @@ def test_every_field_at_once(make_mail: MakeMail, make_settings: MakeSettings) -
         "quarantine: fyJiAf9ZdiW2[37], Queue-ID: A191A192074, Message-ID: <m1@sender.example>, "
         f"Resent-Message-ID: <r@x.example>, mail_id: {mail.mail_id}, Hits: 1.5..3.25, size: {mail.size}, pt: 37, "
         "queued_as: Q1/Q2, 291 ms"
+    ]
+
+
+def test_fingerprint(make_mail: MakeMail, make_settings: MakeSettings, caplog: pytest.LogCaptureFixture) -> None:
+    """Contract B16.10: an entry from level 2 on, with the score and what the message counts as."""
+    mail = make_mail(MESSAGE, session=CLIENT)
+    findings = Findings(os_fingerprint="Windows 7 or 8; dist: 9")
+    ham = outcome(item("bob@example.test", Disposition.RELAYED, score=-1.0))
+    neither = outcome(item("bob@example.test", Disposition.RELAYED, score=2.5))
+    caplog.set_level(DETAIL)
+    for result in (ham, neither):
+        log_message(inspected(make_settings(), mail, findings), result, milliseconds=1)
+    caplog.set_level(logging.INFO)
+    log_message(inspected(make_settings(), mail, findings), ham, milliseconds=1)
+    assert [text for text in caplog.messages if "OS_fingerprint" in text] == [
+        f"({mail.log_id}) OS_fingerprint: 192.0.2.7 -1 ham.Windows-7 - Windows 7 or 8; dist: 9",
+        f"({mail.log_id}) OS_fingerprint: 192.0.2.7 2.5 x.Windows-7 - Windows 7 or 8; dist: 9",
     ]
 
 

@@ -132,7 +132,7 @@ def test_what_was_found_and_kept(count: Count) -> None:
     wanted = {
         "ContentVirusMsgs": 1,
         "virus.byname.Test.Virus": 1,
-        "virus.byOS.Windows": 1,
+        "virus.byOS.Windows-XP": 1,
         "OpsVirusCheck": 1,
         "OpsSpamCheck": 1,
         "OpsDec": 1,
@@ -175,12 +175,56 @@ def test_saved_by_pen_pals(score: float, bonus: float, saved: set[str], count: C
     assert {name for name in found if "PenPals" in name} == {f"PenPalsSavedFrom{level}" for level in saved}
 
 
+@pytest.mark.parametrize(
+    ("fingerprint", "name"),
+    [
+        ("Linux 3.11 and newer; dist: 7; link: Ethernet or modem", "Linux"),
+        ("Windows 7 or 8; dist: 9", "Windows-7"),
+        ("Windows NT kernel 5.x; dist: 9", "Windows-NT"),
+        ("Windows; dist: 9", "Windows"),
+        ("Windows XP SP1+, 2000 SP3 (2)", "Windows-XP"),
+        ("FreeBSD 6.x (1) (up: 10 hrs), (distance 3, link: ethernet/modem)", "FreeBSD"),
+        ("MacOS X 10.9 or newer (sometimes iPhone or iPad)", "MacOS"),
+        ("???; dist: 3", "UNKNOWN"),
+        ("; dist: 3", "UNKNOWN"),
+        ("UNKNOWN [65535:64:1:60:M1460] (up: 3 hrs)", "UNKNOWN"),
+        ('a"b\\c.d{e} f', "a-b-c-d-e-"),
+    ],
+)
+def test_systems(fingerprint: str, name: str, count: Count) -> None:
+    """B16.10, B17.05: names as amavisd has them, of texts of p0f's versions 2 and 3 and of others."""
+    found = count(Findings(os_fingerprint=fingerprint))
+    assert {name: value for name, value in found.items() if "byOS" in name} == {f"ham.byOS.{name}": 1}
+
+
+@pytest.mark.parametrize(
+    ("category", "score", "kind"),
+    [
+        (Category(Major.VIRUS), None, {"virus"}),
+        (Category(Major.CLEAN), 99.0, {"spam"}),
+        (Category(Major.CLEAN), 2.0, {"ham"}),
+        (Category(Major.CLEAN), 2.1, set()),
+        (Category(Major.BANNED), None, set()),
+        (Category(Major.UNCHECKED), None, {"ham"}),
+    ],
+)
+def test_mail_by_system(category: Category, score: float | None, kind: set[str], count: Count) -> None:
+    """B17.05: what a message counts as; nothing of our own side (B16.10)."""
+    findings = Findings(
+        (Finding(category, "X", "test"),), None if score is None else SpamScore(score), os_fingerprint="Linux"
+    )
+    found = count(findings, dispositions=(Disposition.DISCARDED,))
+    assert {name for name in found if "byOS" in name} == {f"{word}.byOS.Linux" for word in kind}
+    ours = count(findings, dispositions=(Disposition.DISCARDED,), session=Session(originating=True))
+    assert not [name for name in ours if "byOS" in name]
+
+
 def test_names_of_viruses_leave_room_for_others(make_mail: MakeMail, make_settings: MakeSettings) -> None:
     file = CounterFile()
     tally = Tally(file)
     names = [f"V{number}" for number in range(CAPACITY)]
     for name in names:
-        file.counts[tally._virus(name)] += 1
+        file.counts[tally._named("virus.byname.", name)] += 1
     assert len(file.counts) < CAPACITY - 200
     assert sum(file.counts.values()) == len(names)
     assert file.counts["virus.byname.others"] > 100

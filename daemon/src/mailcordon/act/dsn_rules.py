@@ -1,5 +1,6 @@
 """Which sender is told what became of his mail, and which deliberately not: the rules of B11.02 in order. Pure."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -7,6 +8,8 @@ from typing import NamedTuple
 
 from mailcordon.mail.verdict import DsnSent
 
+_XP = re.compile(r"Windows XP(?![^(]*\b2000 SP)")
+"""A system of which p0f says that it may as well be a Windows 2000 with a service pack is none."""
 _XP_LEVEL = 5.0
 _WINDOWS_LEVEL = 8.0
 
@@ -105,4 +108,4 @@ def _is_from_windows(case: Case) -> bool:
     """Rarely a mail server: such mail mostly comes from a hijacked machine, unless a signature says otherwise."""
     if not case.os_fingerprint.startswith("Windows") or case.dkim_envsender_sig:
         return False
-    return case.reaches(_XP_LEVEL if "XP" in case.os_fingerprint else _WINDOWS_LEVEL)
+    return case.reaches(_XP_LEVEL if _XP.match(case.os_fingerprint) else _WINDOWS_LEVEL)

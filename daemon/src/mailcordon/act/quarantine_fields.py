@@ -33,6 +33,7 @@ def quarantine_fields(
         ),
         make_field("X-Quarantine-ID", f"<{mail.mail_id}>"),
         *(make_field("X-Amavis-Alert", alert) for alert in _alerts(findings)),
+        *([make_field("X-Amavis-OS-Fingerprint", findings.os_fingerprint)] if findings.os_fingerprint else []),
         *(_spam_fields(findings.spam, findings.points, verdicts) if findings.spam else ()),
         make_field("Received", received),
     ]

@@ -97,6 +97,15 @@ class Connection:
         del self._received[: at + len(separator)]
         return line
 
+    async def receive_exactly(self, size: int) -> bytes:
+        """That many octets. Raises ProtocolError at the end of the stream."""
+        while len(self._received) < size:
+            if not await self._receive():
+                raise ProtocolError("connection closed without an answer")
+        octets = bytes(self._received[:size])
+        del self._received[:size]
+        return octets
+
     async def receive_all(self, limit: int) -> bytes:
         """Everything up to the end of the stream. Raises ProtocolError over `limit`."""
         while await self._receive():

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mailcordon.check.banned import BannedCheck
@@ -24,36 +25,52 @@ from mailcordon.mail.timing import Timing
 log = logging.getLogger(__name__)
 
 
+Fingerprint = asyncio.Task[str | None]
+"""What `Fingerprints.ask` has begun: it never fails."""
+
+
 class Checks:
     """The checks of one worker process; they keep connections for their lifetime."""
 
     def __init__(self, settings: Settings) -> None:
         checks = _all_checks(settings)
-        self._virus = checks[0]
+        self._virus, self._spam, *_ = checks
         self._checks: tuple[Check, ...] = checks
 
-    async def run(self, mail: Mail, root: Part, policies: Sequence[Policy]) -> Findings:
+    async def run(
+        self, mail: Mail, root: Part, policies: Sequence[Policy], fingerprint: Fingerprint | None = None
+    ) -> Findings:
         """Run all checks that are wanted at once. Raises ScannerError if one that must not be left out gave no result.
 
-        The last one needs no task of its own: it works until it waits, then the others begin.
+        `fingerprint`: asked for already; the spam check waits for it, as its scanners are told. The last check needs no
+        task of its own: it works until it waits, then the others begin.
         """
         wanted = [check for check in self._checks if check.is_wanted(mail, policies)]
         if not wanted:
-            return Findings()
+            return Findings() if fingerprint is None else Findings(os_fingerprint=await fingerprint)
         *others, last = wanted
         tasks = [
-            asyncio.create_task(_run(check, mail, root, policies), name=f"{mail.log_id} {check.name}")
+            asyncio.create_task(self._run(check, mail, root, policies, fingerprint), name=f"{mail.log_id} {check.name}")
             for check in others
         ]
         try:
-            found = await _run(last, mail, root, policies)
-            return merged([*await asyncio.gather(*tasks), found]) if tasks else found
+            found = [await self._run(last, mail, root, policies, fingerprint)]
+            if fingerprint is not None:
+                found.append(Findings(os_fingerprint=await fingerprint))
+            return merged([*await asyncio.gather(*tasks), *found]) if tasks or fingerprint else found[0]
         except BaseException:
             # One failure settles it: the mail is tried again later, no need to wait for the others.
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
+
+    def _run(
+        self, check: Check, mail: Mail, root: Part, policies: Sequence[Policy], fingerprint: Fingerprint | None
+    ) -> Coroutine[Any, Any, Findings]:
+        if fingerprint is not None and check is self._spam:
+            return _run_knowing(fingerprint, check, mail, root, policies)
+        return _run(check, mail, root, policies)
 
     async def ready(self) -> tuple[ScannerState, ...]:
         """Ask all scanners whether they answer, and log it (B8.08). Never raises; a scanner may well come later."""
@@ -76,6 +93,12 @@ class Checks:
 def _run(check: Check, mail: Mail, root: Part, policies: Sequence[Policy]) -> Coroutine[Any, Any, Findings]:
     running = check.run(mail, root, policies)
     return running if mail.timing is None else _timed(check.name, running, mail.timing)
+
+
+async def _run_knowing(
+    fingerprint: Fingerprint, check: Check, mail: Mail, root: Part, policies: Sequence[Policy]
+) -> Findings:
+    return await _run(check, replace(mail, os_fingerprint=await fingerprint), root, policies)
 
 
 async def _timed(name: str, running: Coroutine[Any, Any, Findings], timing: Timing) -> Findings:

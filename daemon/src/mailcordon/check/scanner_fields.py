@@ -10,9 +10,11 @@ def scanner_fields(mail: Mail) -> bytes:
     """
     recipients = ",\r\n ".join(f"<{recipient.address}>" for recipient in mail.envelope.recipients)
     bank = f"X-Amavis-PolicyBank: {'/'.join(mail.session.policy_banks)}".rstrip()
+    fingerprint = f"X-Amavis-OS-Fingerprint: {mail.os_fingerprint}\r\n" if mail.os_fingerprint else ""
     fields = (
         f"Return-Path: <{mail.envelope.sender}>\r\n"
         f"X-Envelope-To: {recipients}\r\n"
+        f"{fingerprint}"
         f"{bank}\r\n"
         f"X-Amavis-MessageSize: {mail.size}\r\n"
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, GetPydanticSchema, create_model, model_validator
 
 from mailcordon.config.bank_names import BankName
+from mailcordon.config.fingerprint_method import FingerprintMethod
 from mailcordon.config.lookup_parse import is_lookup_table
 from mailcordon.config.message_settings import MessageSettings
 
@@ -25,6 +26,7 @@ class PolicyBank(BaseModel):
     originating: bool | None = None
     tls_security_level_in: str | None = None
     l10n_language: str | None = None
+    os_fingerprint_method: FingerprintMethod | None = None
 
     @model_validator(mode="before")
     @classmethod

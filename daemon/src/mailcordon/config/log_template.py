@@ -37,6 +37,7 @@ MESSAGE_VARIABLES = frozenset(
         "myhostname",
         "origin_addr",
         "originating",
+        "os_fingerprint",
         "partition_tag",
         "policy_banks",
         "protocol",

@@ -26,6 +26,7 @@ from mailcordon.config.types import (
     NumberLookups,
     OptionalAddress,
     OptionalDelivery,
+    OptionalFingerprint,
     QuarantineMethod,
     SecretLookup,
     TextLookup,
@@ -170,6 +171,10 @@ class MessageSettings(BaseModel):
     """The rules that hold for this recipient: names of tables, or tables; all that is found counts (B12.01)."""
     banned_namepath_re: BannedPaths
     """Rules about the attributes of a part and of all that it is inside of, where the others are silent (B12.03)."""
+
+    os_fingerprint_method: OptionalFingerprint
+    """Whom to ask what system the client runs: `p0f:HOST:PORT`, p0f-analyzer; `p0f:/PATH`, the socket of p0f version 3;
+    empty: nobody. `*` as host is that of the MTA (B16.10, features 15.08)."""
 
     # Judgement
     virus_lovers: BoolLookup

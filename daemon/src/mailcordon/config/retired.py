@@ -41,6 +41,7 @@ RETIRED: Mapping[str, str] = {
         ),
         "the body of a mail is never changed",
     ),
+    "os_fingerprint_dst_ip_and_port": "p0f version 3 is asked for the client's address alone",
     "pid_file": "systemd, or whoever starts the daemon, knows the process; no file is written",
     "sql_schema_version": "mailcordon db upgrade gives older tables their present form",
     "timestamp_fmt_mysql": "the type of the column time_iso says how times are written",

@@ -210,6 +210,10 @@ class Settings(MessageSettings):
     """Days after which `mailcordon db purge` removes a message from the mail log, unless a copy of it has to stay in
     quarantine; 0: never (B2.32, features 18.20)."""
 
+    # p0f
+    os_fingerprint_timeout: Annotated[float, Field(gt=0, le=5, allow_inf_nan=False)]
+    """Seconds that mail waits at most for an answer to `os_fingerprint_method`; then it goes on without (B16.10)."""
+
     # Pen pals
     penpals_threshold_low: float
     """Mail with a lower score passes in any case, so that nobody looks (B16.01)."""
@@ -255,6 +259,12 @@ class Settings(MessageSettings):
         """Whether any listener may need the certificate and its key."""
         banks = (bank.tls_security_level_in for bank in self.policy_bank.values())
         return any(level not in {None, "none"} for level in (self.tls_security_level_in, *banks))
+
+    @property
+    def asks_for_fingerprints(self) -> bool:
+        """Whether p0f may be asked about any message."""
+        methods = (self.os_fingerprint_method, *(bank.os_fingerprint_method for bank in self.policy_bank.values()))
+        return any(method is not None and not method.is_off for method in methods)
 
     @property
     def languages(self) -> list[str]:

@@ -20,6 +20,7 @@ from pydantic_core import core_schema
 
 from mailcordon.config.bank_names import BankName, BankNames, bank_names
 from mailcordon.config.banned import SELECTIONS, BannedTable, Selection, banned_paths, banned_table
+from mailcordon.config.fingerprint_method import FingerprintMethod, fingerprint_method
 from mailcordon.config.lookup import Lookup, Verbatim
 from mailcordon.config.lookup_parse import ValueType, parse_lookup
 from mailcordon.config.networks import Networks
@@ -177,6 +178,12 @@ def _author_text(raw: object) -> str:
 AuthorText = Annotated[str, BeforeValidator(_author_text)]
 """Body of a From field."""
 
+OptionalFingerprint = Annotated[
+    FingerprintMethod,
+    made_by(fingerprint_method),
+    WithJsonSchema({"type": "string", "pattern": r"^(|[Pp]0[Ff]:(/\S+|[^/\s]+:[0-9]{1,5}))$"}),
+]
+"""Asks nobody where it is empty."""
 QuarantineMethod = Annotated[str, BeforeValidator(quarantine_method)]
 
 

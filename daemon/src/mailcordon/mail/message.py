@@ -24,6 +24,8 @@ class Mail:
     content: Content
     signatures: tuple[Signature, ...] = ()
     """The DKIM signatures that were verified before the mail is checked: banks of its authors may change what is."""
+    os_fingerprint: str | None = None
+    """What p0f takes the client's system for, once that is known: spam scanners are told (B9.08)."""
     client_delivers: bool = False
     """The client itself sends it on, as milters do: it wants to know how (B1.13)."""
     timing: Timing | None = None

@@ -142,6 +142,7 @@ def report(facts: Facts) -> dict[str, Any]:
         **({"spam_score": max(scores)} if scores else {}),
         "dsn_sent": facts.outcome.dsn_sent is DsnSent.SENT,
         "originating": session.originating,
+        **_if_known(os_fp=inspection.findings.os_fingerprint),
         "actions_performed": " ".join(log_facts.actions(facts)),
         "checks_performed": " ".join(_checks(facts)),
         **_virus_facts(facts),
@@ -205,7 +206,7 @@ def _attached_file_names(facts: Facts) -> list[str]:
 
 
 def _checks(facts: Facts) -> Iterator[str]:
-    """The letters of those that were made: virus, spam, header, banned names."""
+    """The letters of those that were made: virus, spam, header, banned names, fingerprint."""
     findings = facts.inspection.findings
     if findings.virus_checked:
         yield "V"
@@ -215,6 +216,8 @@ def _checks(facts: Facts) -> Iterator[str]:
         yield "H"
     if any(policy.banned and not policy.bypass_banned_checks for policy in facts.inspection.policies):
         yield "B"
+    if findings.os_fingerprint:
+        yield "F"
 
 
 def _virus_facts(facts: Facts) -> dict[str, Any]:

@@ -320,6 +320,7 @@ VARIABLES: Mapping[str, _Variable] = {
     "myhostname": lambda facts: facts.inspection.settings.myhostname,
     "origin_addr": origin_addr,
     "originating": lambda facts: facts.originating,
+    "os_fingerprint": lambda facts: facts.inspection.findings.os_fingerprint or "",
     "partition_tag": partition_tag,
     "policy_banks": lambda facts: list(facts.mail.session.policy_banks),
     "protocol": lambda facts: facts.mail.session.protocol,

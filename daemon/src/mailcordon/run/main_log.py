@@ -8,9 +8,11 @@ from dataclasses import replace
 from mailcordon.config.log_template import LogTemplate
 from mailcordon.config.template import CheckedTemplate
 from mailcordon.log_levels import DETAIL, NOTICE
+from mailcordon.mail.os_fingerprint import system_name
 from mailcordon.mail.verdict import Outcome
 from mailcordon.pipeline import Inspection
 from mailcordon.run import log_facts
+from mailcordon.run.by_system import kind_by_system
 from mailcordon.run.json_log import log_json
 from mailcordon.run.log_facts import DELIVERED, VARIABLES, Facts
 
@@ -28,10 +30,21 @@ def log_message(inspection: Inspection, outcome: Outcome, *, milliseconds: int) 
             log.log(NOTICE, "%s", entry)
         if inspection.settings.log_json and outcome.recipients:
             log_json(Facts(inspection, outcome, outcome.recipients, milliseconds))
+        if inspection.findings.os_fingerprint and outcome.recipients and log.isEnabledFor(DETAIL):
+            log.log(DETAIL, "(%s) %s", mail.log_id, _fingerprint_entry(inspection, outcome, milliseconds=milliseconds))
         if mail.timing is not None and log.isEnabledFor(DETAIL):
             log.log(DETAIL, "(%s) %s", mail.log_id, mail.timing.report())
     except Exception:
         log.exception("(%s) cannot write the log entry", mail.log_id)
+
+
+def _fingerprint_entry(inspection: Inspection, outcome: Outcome, *, milliseconds: int) -> str:
+    """Client, score, what the message counts as - `x`: as nothing -, its system, and all that p0f says."""
+    facts = Facts(inspection, outcome, outcome.recipients, milliseconds)
+    fingerprint = inspection.findings.os_fingerprint or ""
+    kind = kind_by_system(outcome.recipients) or "x"
+    counted = f"{log_facts.hits(facts)} {kind}.{system_name(fingerprint)}"
+    return f"OS_fingerprint: {log_facts.client_addr(facts)} {counted} - {fingerprint}"
 
 
 def main_entries(inspection: Inspection, outcome: Outcome, *, milliseconds: int) -> Iterator[str]:

@@ -1,14 +1,16 @@
 """What is counted about each message, under the names that monitoring tools of amavisd-new know (B17.01 to B17.05)."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mailcordon.mail.bounce import BounceOutcome
 from mailcordon.mail.category import Category, Major
 from mailcordon.mail.message import Mail
+from mailcordon.mail.os_fingerprint import system_name
 from mailcordon.mail.timing import Timing
 from mailcordon.mail.verdict import Disposition, Outcome, RecipientOutcome
 from mailcordon.pipeline import Inspection
+from mailcordon.run.by_system import highest_category, kind_by_system
 from mailcordon.run.counter_bases import INBOUND, INTERNAL, OPEN_RELAY, ORIGINATING, OUTBOUND
 from mailcordon.run.counter_file import CAPACITY, CounterFile
 
@@ -46,7 +48,6 @@ _SECTIONS = {
 }
 """What the sections of Timing count as."""
 _NOT_COUNTED = frozenset({BounceOutcome.NONE, BounceOutcome.UNKNOWN})
-_SYSTEMS = {Major.VIRUS: "virus", Major.SPAM: "spam", Major.SPAMMY: "spam"}
 _KEPT_NAMES = 1024
 _ROOM_FOR_NAMES = CAPACITY - 256
 _LONGEST_NAME = 60
@@ -73,7 +74,7 @@ class Tally:
     def _message(self, inspection: Inspection, outcome: Outcome) -> None:
         mail, findings, counts = inspection.mail, inspection.findings, self._counts
         recipients = outcome.recipients
-        category = max([item.verdict.blocking or item.verdict.main for item in recipients])
+        category = highest_category(recipients)
         kind = (
             mail.session.originating,
             frozenset([(item.disposition, item.verdict.is_local) for item in recipients]),
@@ -98,7 +99,7 @@ class Tally:
         if outcome.quarantine:
             self._quarantined(category, outcome, mail.size)
         if findings.found or findings.os_fingerprint:
-            self._found(inspection, category)
+            self._found(inspection, recipients)
         if findings.pen_pals:
             self._saved(recipients)
         self._decoded(inspection)
@@ -129,12 +130,14 @@ class Tally:
             self._counts[f"Quar{name}Msgs"] += 1
             self._counts[f"Quar{name}Size"] += size
 
-    def _found(self, inspection: Inspection, category: Category) -> None:
+    def _found(self, inspection: Inspection, recipients: Sequence[RecipientOutcome]) -> None:
         findings = inspection.findings
         for name in findings.virus_names:
-            self._counts[self._virus(name)] += 1
+            self._counts[self._named("virus.byname.", name)] += 1
         if findings.os_fingerprint and not inspection.mail.session.originating:
-            self._counts[f"{_SYSTEMS.get(category.major, 'ham')}.byOS.{findings.os_fingerprint.split()[0]}"] += 1
+            kind = kind_by_system(recipients)
+            if kind:
+                self._counts[self._named(f"{kind}.byOS.", system_name(findings.os_fingerprint))] += 1
 
     def _saved(self, recipients: Iterable[RecipientOutcome]) -> None:
         """Recipients whose mail would have reached a level if they had not written to the sender (B16.03)."""
@@ -147,10 +150,10 @@ class Tally:
                 if level is not None and verdict.score < level <= without:
                     self._counts[f"PenPalsSavedFrom{name}"] += 1
 
-    def _virus(self, name: str) -> str:
-        """The counter of a virus; scanners name them, and there may be any number of names."""
-        counter = f"virus.byname.{name[:_LONGEST_NAME]}"
-        return counter if counter in self._counts or len(self._counts) < _ROOM_FOR_NAMES else "virus.byname.others"
+    def _named(self, prefix: str, name: str) -> str:
+        """The counter of a virus or system; other programs name them, and there may be any number of names."""
+        counter = prefix + name[:_LONGEST_NAME]
+        return counter if counter in self._counts or len(self._counts) < _ROOM_FOR_NAMES else f"{prefix}others"
 
     def _decoded(self, inspection: Inspection) -> None:
         counts, root = self._counts, inspection.root
