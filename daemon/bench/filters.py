@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.processes import BenchError, Program, free_port, installed
+from mailcordon.config.sql_source import sql_source
+from mailcordon.store.engine import Databases
+from mailcordon.store.migrate import Part, upgrade
 
 WORKS = ("relay", "virus", "virus+spam")
 """Relay only; virus checks; virus and spam checks."""
@@ -94,6 +97,18 @@ class MailcordonPolicies(Mailcordon):
     def recipients(number: int) -> list[str]:
         """That many, of all kinds."""
         return [f"{'abc'[count % 3]}{count}@{RECIPIENT_DOMAIN}" for count in range(number)]
+
+
+class MailcordonLog(Mailcordon):
+    """The same with the mail log that the role sets up: SQLite, no lookups."""
+
+    name = "mailcordon, mail log in SQLite"
+
+    def _more_settings(self, directory: Path) -> Sequence[str]:
+        url = f"sqlite:///{directory / 'mail.db'}"
+        with Databases([sql_source(url)], timeout=0).connect() as connection, connection.begin():
+            upgrade(connection, Part.LOG, allow_8bit=True)
+        return (f'storage_sql_dsn = "{url}"',)
 
 
 class MailcordonAlone(Mailcordon):

@@ -32,9 +32,9 @@ from mailcordon.store.records import Beginning, RecipientRow, Record
 from mailcordon.store.retention import DAY, Retention
 from mailcordon.store.shape import Shape
 from mailcordon.store.statements import Statements
+from mailcordon.store.task_queue import BATCH
 from mailcordon.store.tasks import Finish, Reserve
 from mailcordon.store.transactions import Transactions, lock_for_writing
-from mailcordon.store.writer import BATCH
 
 MESSAGES = 1_000_000
 WEEKS = 4

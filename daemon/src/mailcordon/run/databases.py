@@ -1,6 +1,8 @@
 """The data bases of a worker. What they need is loaded here and only where there are any: it takes time and memory."""
 
 import asyncio
+import importlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mailcordon.config.regimes import regimes
@@ -37,6 +39,24 @@ class WorkerDatabases:
             await self.pen_pals.close()
         if self.fields:
             await asyncio.to_thread(self.fields.close)
+
+
+def load_libraries(settings: Settings) -> None:
+    """Load what `WorkerDatabases` and their drivers need before workers are forked, which then share its memory."""
+    sources = (*settings.storage_sql_dsn, *settings.lookup_sql_dsn)
+    if not sources:
+        return
+    if settings.storage_sql_dsn:
+        importlib.import_module("mailcordon.store.store")
+        importlib.import_module("mailcordon.store.penpals")
+    if settings.lookup_sql_dsn:
+        importlib.import_module("mailcordon.store.lookups")
+    from mailcordon.store.engine import load_driver
+
+    for source in sources:
+        # Without its driver a data base cannot be reached, and the workers say so.
+        with suppress(ImportError):
+            load_driver(source)
 
 
 def _fields_of(settings: Settings) -> "SqlFields | None":

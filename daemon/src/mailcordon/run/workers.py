@@ -14,6 +14,7 @@ from mailcordon.config.settings import Settings
 from mailcordon.errors import StartupError
 from mailcordon.run import worker_process
 from mailcordon.run.counter_directory import CounterDirectory
+from mailcordon.run.databases import load_libraries
 from mailcordon.run.worker_process import WorkerProcess
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Workers:
 
     def start_set(self, settings: Settings, sockets: Sequence[socket.socket]) -> int:
         """Start a full set beside the workers there are; gives its number. Raises StartupError with none started."""
+        load_libraries(settings)
         # What earlier configurations left behind must not be frozen with the rest at each fork.
         gc.unfreeze()
         gc.collect()

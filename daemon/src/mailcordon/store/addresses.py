@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from mailcordon.errors import StoreError
+from mailcordon.store.driver import execute, execute_many
 from mailcordon.store.records import address_octets, reversed_domain
 from mailcordon.store.shape import Shape, printable
 from mailcordon.store.statements import Statements
@@ -59,9 +60,9 @@ class Addresses:
         ids = self._known(connection, shape, tag, addresses)
         new = [octets for octets in addresses if octets not in ids]
         if new:
-            statement = self._statements["ins_adr"].text(shape.mark)
+            statement = self._statements.text("ins_adr", shape.mark)
             statement += _TAKEN_ALREADY.get(shape.dialect, _TAKEN_ALREADY_ELSEWHERE)
-            connection.exec_driver_sql(statement, [self._row(shape, tag, octets) for octets in new])
+            execute_many(connection, statement, [self._row(shape, tag, octets) for octets in new])
             ids |= self._known(connection, shape, tag, new)
         missing = [octets for octets in addresses if octets not in ids]
         if missing:
@@ -72,7 +73,8 @@ class Addresses:
         ids: dict[bytes, int] = {}
         for some in _pieces(addresses):
             marks = ", ".join([shape.mark] * len(some))
-            rows = connection.exec_driver_sql(
+            rows = execute(
+                connection,
                 f"SELECT id, email FROM maddr WHERE partition_tag = {shape.mark} AND email IN ({marks})"  # noqa: S608
                 + _LOCK.get(shape.dialect, ""),
                 (shape.tag(tag), *(shape.address(octets) for octets in some)),
@@ -82,15 +84,14 @@ class Addresses:
 
     def _one(self, connection: Connection, shape: Shape, tag: str, octets: bytes) -> int:
         statement, values = self._statements["sel_adr"].bound((shape.tag(tag), shape.address(octets)), {}, shape.mark)
-        row = connection.exec_driver_sql(statement, values).first()
+        row = execute(connection, statement, values).fetchone()
         if row is None:
             try:
                 with connection.begin_nested():
-                    insert = self._statements["ins_adr"].text(shape.mark)
-                    connection.exec_driver_sql(insert, self._row(shape, tag, octets))
+                    execute(connection, self._statements.text("ins_adr", shape.mark), self._row(shape, tag, octets))
             except IntegrityError:
                 pass  # somebody else was faster
-            row = connection.exec_driver_sql(statement, values).first()
+            row = execute(connection, statement, values).fetchone()
         if row is None:
             raise StoreError(f"sel_adr does not find what ins_adr has inserted: {octets!r}")
         return int(row[0])

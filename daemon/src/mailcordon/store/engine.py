@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 from mailcordon.config.sql_source import SqlSource
 from mailcordon.errors import StoreError
 from mailcordon.log_levels import NOTICE
+from mailcordon.store.driver import execute
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class Databases:
             connection.execute("PRAGMA synchronous=FULL")
 
         event.listen(engine, "connect", connected)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        event.listen(engine, "begin", lambda connection: execute(connection, begin))
 
     def _prepare_postgresql(self, engine: Engine) -> None:
         if not self._timeout:
@@ -107,6 +108,11 @@ class Databases:
             connection.commit()
 
         event.listen(engine, "connect", connected)
+
+
+def load_driver(source: SqlSource) -> None:
+    """Load what a connection to that data base needs. Raises ImportError."""
+    make_url(source.url).get_dialect().import_dbapi()
 
 
 def hang_up(connection: Connection) -> None:

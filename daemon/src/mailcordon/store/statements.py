@@ -57,9 +57,17 @@ class Statements:
     def __init__(self, own: Mapping[ClauseName, str]) -> None:
         self._own = frozenset(own)
         self._clauses = {name: Clause.parse(text) for name, text in {**DEFAULTS, **own}.items()}
+        self._texts: dict[tuple[ClauseName, str], str] = {}
 
     def __getitem__(self, name: ClauseName) -> Clause:
         return self._clauses[name]
+
+    def text(self, name: ClauseName, mark: str) -> str:
+        """One that has no placeholders but `?`, for a driver whose placeholder is `mark`; made once."""
+        text = self._texts.get((name, mark))
+        if text is None:
+            text = self._texts[name, mark] = self._clauses[name].text(mark)
+        return text
 
     def is_ours(self, *names: ClauseName) -> bool:
         """Whether none of them was replaced, so that what they do is known."""

@@ -106,7 +106,7 @@ class Reservation:
         """
         try:
             if self._task is not None:
-                mail_id = await self._answer(asyncio.wrap_future(self._task.done))
+                mail_id = await self._answer(self._task)
                 self._is_reserved = True
                 if mail_id != mail.mail_id:
                     log.info("(%s) mail_id %s was taken, now %s", mail.log_id, mail.mail_id, mail_id)
@@ -156,10 +156,14 @@ class Reservation:
             self._task.done.cancel()
             self._writer.add(Abandon(self._beginning))
 
-    async def _answer(self, waiting: "asyncio.Future[str]") -> str:
+    async def _answer(self, task: Reserve) -> str:
+        if task.done.done():
+            # The usual case: it was written during the checks, together with others.
+            return task.done.result()
+        self._writer.hurry(task)
         try:
             async with asyncio.timeout(self._timeout):
-                return await waiting
+                return await asyncio.wrap_future(task.done)
         except TimeoutError:
             raise StoreError(self._interrupted(self._timeout)) from None
 

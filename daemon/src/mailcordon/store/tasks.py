@@ -14,6 +14,8 @@ class Reserve:
     beginning: Beginning
     done: "Future[str]" = field(default_factory=Future)
     """The mail_id that it has got."""
+    is_awaited: bool = False
+    """Somebody waits; without that it may wait for others, to share their transaction."""
 
 
 @dataclass(slots=True)

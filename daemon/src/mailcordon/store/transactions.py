@@ -10,6 +10,7 @@ from mailcordon.config.sql_clause import ClauseName
 from mailcordon.errors import StoreError
 from mailcordon.mail.ids import new_mail_id
 from mailcordon.store.addresses import Addresses, Key
+from mailcordon.store.driver import execute, execute_many
 from mailcordon.store.records import Beginning, Record
 from mailcordon.store.shape import Shape, printable
 from mailcordon.store.statements import Statements
@@ -132,7 +133,7 @@ class Transactions:
         """secret_id and content of the row that has this id."""
         shape = self._shape
         statement = f"SELECT secret_id, content FROM msgs WHERE partition_tag = {shape.mark} AND mail_id = {shape.mark}"  # noqa: S608
-        row = connection.exec_driver_sql(statement, self._key(beginning)).first()
+        row = execute(connection, statement, self._key(beginning)).fetchone()
         if row is None:
             return None
         secret = row[0]
@@ -207,7 +208,8 @@ class Transactions:
 
     def _delete_chunks(self, connection: Connection, beginning: Beginning) -> None:
         mark = self._shape.mark
-        connection.exec_driver_sql(
+        execute(
+            connection,
             f"DELETE FROM quarantine WHERE partition_tag = {mark} AND mail_id = {mark}",  # noqa: S608
             self._key(beginning),
         )
@@ -215,7 +217,8 @@ class Transactions:
     def _abandon(self, connection: Connection, beginnings: Sequence[Beginning]) -> None:
         if beginnings:
             mark = self._shape.mark
-            connection.exec_driver_sql(
+            execute_many(
+                connection,
                 f"DELETE FROM msgs WHERE partition_tag = {mark} AND mail_id = {mark} AND secret_id = {mark} "  # noqa: S608
                 "AND content IS NULL",
                 [(*self._key(item), self._shape.secret(item.secret_id)) for item in beginnings],
@@ -225,14 +228,13 @@ class Transactions:
         return self._shape.tag(beginning.partition_tag), self._shape.mail_id(beginning.mail_id)
 
     def _many(self, connection: Connection, name: ClauseName, rows: list[tuple[object, ...]]) -> int:
-        statement = self._statements[name].text(self._shape.mark)
-        return connection.exec_driver_sql(statement, rows).rowcount
+        return execute_many(connection, self._statements.text(name, self._shape.mark), rows)
 
 
 def lock_for_writing(connection: Connection) -> None:
     """Keep purges from removing addresses of which this transaction has looked up the ids."""
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({WRITERS_LOCK})")
+        execute(connection, f"SELECT pg_advisory_xact_lock_shared({WRITERS_LOCK})")
 
 
 def lock_out_writers(connection: Connection, addresses: Sequence[int]) -> None:

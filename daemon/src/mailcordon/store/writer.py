@@ -4,12 +4,10 @@ It is the only one that waits for the data base. The mail path awaits futures, a
 """
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from enum import Enum, auto
 from functools import partial
 from typing import Any
 
@@ -23,27 +21,18 @@ from mailcordon.store.engine import Databases, hang_up, is_lost, may_pass, reaso
 from mailcordon.store.pending import REFUSED, Pending, PendingFile
 from mailcordon.store.records import Record
 from mailcordon.store.shape import Shape
+from mailcordon.store.task_queue import Signal, TaskQueue
 from mailcordon.store.tasks import Abandon, Finish, Keep, Reserve, Task
 from mailcordon.store.transactions import ATTEMPTS, RowTakenError, Transactions, lock_for_writing
 
 log = logging.getLogger(__name__)
 
-BATCH = 64
-"""Tasks in one transaction."""
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 15.0
 """Seconds without an attempt after the data base could not be reached: from the first to the last value, doubled."""
 LOOK_FOR_FILES = 10.0
 """Seconds between looks for records that wait in files: other workers leave them, too."""
 _REPLAYED_AT_A_TIME = 64
-
-
-class _Signal(Enum):
-    """What stands between the tasks."""
-
-    LOOK = auto()
-    """Look at the data base again, though there is nothing to do."""
-    END = auto()
 
 
 MakeTransactions = Callable[[Shape], Transactions]
@@ -57,7 +46,7 @@ class Writer:
         self._databases = databases
         self._make_transactions = transactions
         self._pending = pending
-        self._tasks: queue.SimpleQueue[Task | _Signal] = queue.SimpleQueue()
+        self._tasks = TaskQueue()
         self._connection: Connection | None = None
         self._transactions: Transactions | None = None
         self._problem = ""
@@ -76,6 +65,10 @@ class Writer:
     def add(self, task: Task) -> None:
         """Have it done, after what was added before. Never blocks."""
         self._tasks.put(task)
+
+    def hurry(self, task: Reserve) -> None:
+        """Somebody waits for this one, which was added before. Never blocks."""
+        self._tasks.hurry(task)
 
     @property
     def problem(self) -> str:
@@ -97,12 +90,12 @@ class Writer:
         if connection is not None:
             hang_up(connection)
         # It may have come to an end by itself just before: then nothing else wakes the writer up.
-        self._tasks.put(_Signal.LOOK)
+        self._tasks.put(Signal.LOOK)
 
     def close(self, timeout: float) -> None:
         """Do what was added, and end. Blocks; after `timeout` seconds without an answer the rest goes into files."""
         self._closing = True
-        self._tasks.put(_Signal.END)
+        self._tasks.put(Signal.END)
         self._thread.join(timeout)
         if self._thread.is_alive():
             self.interrupt(f"no answer within {timeout:g} s")
@@ -114,7 +107,7 @@ class Writer:
         # Before there is mail: what is wrong is told at the start, and the first message need not wait.
         self._connect()
         while True:
-            tasks, is_last = self._next()
+            tasks, is_last = self._tasks.take(self._idle_time())
             try:
                 self._do(tasks)
                 if not is_last:
@@ -127,20 +120,6 @@ class Writer:
             if is_last:
                 self._disconnect()
                 return
-
-    def _next(self) -> tuple[list[Task], bool]:
-        """What there is to do, waiting for it; and whether it is the last."""
-        tasks: list[Task] = []
-        try:
-            task = self._tasks.get(timeout=self._idle_time())
-            while not isinstance(task, _Signal):
-                tasks.append(task)
-                if len(tasks) == BATCH:
-                    return tasks, False
-                task = self._tasks.get_nowait()
-        except queue.Empty:
-            return tasks, False
-        return tasks, task is _Signal.END
 
     def _idle_time(self) -> float:
         now = time.monotonic()
