@@ -29,6 +29,7 @@ from bench.processes import BenchError
     "--recipients/--no-recipients", default=True, help="Measure messages to 200 recipients with 3 policies as well."
 )
 @click.option("--scaling/--no-scaling", default=True, help="Measure mailcordon with one worker as well.")
+@click.option("--logged/--no-logged", default=True, help="Measure mailcordon with its mail log in SQLite as well.")
 @click.option("--splitter/--no-splitter", "mime", default=True, help="Measure the MIME splitter alone as well.")
 @click.option("--store/--no-store", "mail_log", default=True, help="Measure a mail log of a million messages as well.")
 @click.option("--patient/--any-machine", default=True, help="Wait for an idle machine, and repeat disturbed runs.")

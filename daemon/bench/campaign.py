@@ -15,6 +15,7 @@ from bench.filters import (
     Amavisd,
     Mailcordon,
     MailcordonAlone,
+    MailcordonLog,
     MailcordonPolicies,
     MailcordonTls,
 )
@@ -28,6 +29,7 @@ FEW_CONNECTIONS, MOST_CONNECTIONS = CONCURRENCIES = (4, 32)
 PIPELINING, ENCRYPTED = "pipelining", "STARTTLS"
 """Clients; the second one pipelines, too."""
 MANY_RECIPIENTS = 200
+LOGGED_WORK = "virus"
 DISTURBANCE_LIMIT = 0.15
 """Cores that somebody else may use during a run; a run above it is taken again."""
 _MOST_RETRIES = 5
@@ -57,6 +59,8 @@ class Plan:
     """Measure what a message to many recipients with several policies costs, too."""
     scaling: bool = True
     """Measure mailcordon with one worker, too."""
+    logged: bool = True
+    """Measure what the mail log costs with virus checks, too."""
     patient: bool = True
     """Wait for an idle machine before each run, and take disturbed runs again."""
 
@@ -116,6 +120,8 @@ class Campaign:
                 yield from self._recipients()
             if self._plan.scaling:
                 yield from self._scaling()
+            if self._plan.logged and LOGGED_WORK in self._plan.works:
+                yield from self._logged()
             if self._plan.loop:
                 yield from self._loops()
 
@@ -158,6 +164,13 @@ class Campaign:
             with self._filter(MailcordonAlone, work, self._sink.port) as subject:
                 talk = clients.smtp(subject.port, RECIPIENT, pipelining=True)
                 yield self._take(subject, work, "4k", _client(True), MOST_CONNECTIONS, talk)
+
+    def _logged(self) -> Iterator[Row]:
+        """To be compared with the rows of the pipelining client without a mail log."""
+        with self._filter(MailcordonLog, LOGGED_WORK, self._sink.port) as subject:
+            talk = clients.smtp(subject.port, RECIPIENT, pipelining=True)
+            for concurrency in self._plan.concurrencies:
+                yield self._take(subject, LOGGED_WORK, KINDS[0], PIPELINING, concurrency, talk)
 
     def _loops(self) -> Iterator[Row]:
         for work in self._plan.works[1:]:

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 from rich.table import Table
 
-from bench.campaign import ENCRYPTED, MANY_RECIPIENTS, MOST_CONNECTIONS, PIPELINING, Row, to
-from bench.filters import Amavisd, Mailcordon, MailcordonAlone
+from bench.campaign import CONCURRENCIES, ENCRYPTED, LOGGED_WORK, MANY_RECIPIENTS, MOST_CONNECTIONS, PIPELINING, Row, to
+from bench.filters import Amavisd, Mailcordon, MailcordonAlone, MailcordonLog
 from bench.splitter import SplitterRow
 from bench.store import StoreRow
 
@@ -131,6 +131,21 @@ def targets(rows: Sequence[Row]) -> list[Target]:
             )
             for work in ("relay", "virus")
         ),
+        *(
+            _target(
+                f"{LOGGED_WORK}, 4k, {number} at a time: {word} with the mail log to that without",
+                goal,
+                table.find(MailcordonLog.name, LOGGED_WORK, "4k", PIPELINING, number),
+                own(LOGGED_WORK, "4k", PIPELINING, number),
+                figure,
+                at_least=at_least,
+            )
+            for number in CONCURRENCIES
+            for word, goal, figure, at_least in (
+                ("throughput", 0.8, _rate, True),
+                ("memory (PSS)", 1.2, _memory, False),
+            )
+        ),
     ]
 
 
@@ -141,7 +156,7 @@ def show(console: Console, rows: Sequence[Row]) -> None:
         column.justify = "right"
     peers = Rows(rows)
     for row in sorted(rows, key=lambda row: (row.work, row.kind, row.client, row.concurrency, row.subject)):
-        ratio = _ratio(row, peers) if row.subject == OWN else ""
+        ratio = _ratio(row, peers) if row.subject in (OWN, MailcordonLog.name) else ""
         table.add_row(
             row.subject,
             row.work,
@@ -169,8 +184,8 @@ def show(console: Console, rows: Sequence[Row]) -> None:
 
 
 def _ratio(row: Row, rows: Rows) -> str:
-    """To amavisd-new, or to the same without encryption."""
-    if row.client == ENCRYPTED:
+    """To amavisd-new, or to the same without encryption or mail log."""
+    if row.client == ENCRYPTED or row.subject != OWN:
         plain = rows.find(OWN, row.work, row.kind, PIPELINING, row.concurrency)
         return f"{row.rate / plain.rate:.2f}x plain" if plain else ""
     peer = rows.find(PEER, row.work, row.kind, row.client, row.concurrency)

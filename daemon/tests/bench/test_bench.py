@@ -80,6 +80,18 @@ def test_many_recipients_are_compared_with_one() -> None:
     assert value_of(title.format("daemon CPU"), one, many).reached is False
 
 
+def test_the_mail_log_is_compared_with_the_same_without(capsys: pytest.CaptureFixture[str]) -> None:
+    """Issue 7: what the mail log may cost of the throughput, and of memory."""
+    plain = row("mailcordon", "virus", client="pipelining", rate=800.0, memory_mb=70.0)
+    logged = row("mailcordon, mail log in SQLite", "virus", client="pipelining", rate=600.0, memory_mb=77.0)
+    title = "virus, 4k, 4 at a time: {} with the mail log to that without"
+    assert value_of(title.format("throughput"), plain, logged).value == 0.75
+    assert value_of(title.format("throughput"), plain, logged).reached is False
+    assert value_of(title.format("memory (PSS)"), plain, logged).reached is True
+    report.show(Console(width=200), [plain, logged])
+    assert "0.75x plain" in capsys.readouterr().out
+
+
 def test_what_was_not_measured_is_neither_reached_nor_missed() -> None:
     """A plan may leave rows out."""
     target = value_of("relay only, 4k: throughput", row("mailcordon", "relay"))
@@ -178,7 +190,9 @@ def test_one_row_is_measured_from_end_to_end(tmp_path: Path) -> None:
         ("virus", "pipelining"),
         ("virus, 1 recipient", "pipelining"),
         ("virus, 200 recipients", "pipelining"),
+        ("virus", "pipelining"),
     ]
+    assert rows[-1]["subject"] == "mailcordon, mail log in SQLite"
     for entry in rows:
         assert sum(entry["replies"].values()) == entry["messages"]
         assert set(entry["replies"]) == {"250 2.6.0"}

@@ -4,11 +4,12 @@ import logging
 import os
 import socket
 import sqlite3
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from mailcordon.config.sql_source import SqlSource
@@ -20,6 +21,11 @@ log = logging.getLogger(__name__)
 
 _LEAST_CONNECT_TIMEOUT = 2
 """Seconds; psycopg takes less for none at all."""
+_FOR_EVER = 3600.0
+"""Seconds that stand for any number of them."""
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.005
+"""Seconds between attempts to write to a SQLite file while another process does so, which takes about one or two ms:
+from the first to the last value, doubled."""
 
 
 class Databases:
@@ -68,7 +74,7 @@ class Databases:
     def _arguments(self, source: SqlSource) -> dict[str, Any]:
         seconds = self._timeout
         if source.is_sqlite:
-            return {"timeout": seconds or 3600.0, "check_same_thread": False}
+            return {"timeout": seconds or _FOR_EVER, "check_same_thread": False}
         if source.url.startswith("postgresql"):
             arguments: dict[str, Any] = {"client_encoding": "utf8", "application_name": "mailcordon"}
             if seconds:
@@ -84,17 +90,24 @@ class Databases:
         return arguments
 
     def _prepare_sqlite(self, engine: Engine) -> None:
-        begin = "BEGIN" if self._read_only else "BEGIN IMMEDIATE"
-
         def connected(connection: sqlite3.Connection, _record: object) -> None:
             # The driver's own transactions begin too late for us.
             connection.isolation_level = None
-            connection.execute("PRAGMA journal_mode=WAL")
+            mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+            if mode == ("wal",) and not self._read_only:
+                # Then nobody waits but who begins to write, and SQLite itself would sleep far too long: up to 0.1 s.
+                connection.execute("PRAGMA busy_timeout=0")
             # What was committed must be there after a power failure: it may be the only copy of a message.
             connection.execute("PRAGMA synchronous=FULL")
 
+        def begin(connection: Connection) -> None:
+            if self._read_only:
+                execute(connection, "BEGIN")
+            else:
+                _begin_to_write(connection, self._timeout or _FOR_EVER)
+
         event.listen(engine, "connect", connected)
-        event.listen(engine, "begin", lambda connection: execute(connection, begin))
+        event.listen(engine, "begin", begin)
 
     def _prepare_postgresql(self, engine: Engine) -> None:
         if not self._timeout:
@@ -108,6 +121,22 @@ class Databases:
             connection.commit()
 
         event.listen(engine, "connect", connected)
+
+
+def _begin_to_write(connection: Connection, seconds: float) -> None:
+    """Raises OperationalError when others write for that long."""
+    limit = time.monotonic() + seconds
+    pause = _SHORTEST_PAUSE
+    while True:
+        try:
+            execute(connection, "BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if not is_locked(error) or time.monotonic() > limit:
+                raise
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        else:
+            return
 
 
 def load_driver(source: SqlSource) -> None:
