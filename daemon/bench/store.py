@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
-from bench.processes import BenchError, Program, free_port, installed
+from bench.processes import START_LIMIT, BenchError, Program, free_port, installed
 from mailcordon.config.load import load
 from mailcordon.config.sql_source import SqlSource, sql_source
 from mailcordon.mail.ids import new_mail_id
@@ -288,4 +288,11 @@ def _postgresql(directory: Path) -> Iterator[str]:
     arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     command = [*as_account, str(programs / "postgres"), "-D", str(data), *arguments]
     with Program("PostgreSQL", command, port, directory / "log"):
+        # It takes connections before it answers.
+        ready = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+        deadline = time.monotonic() + START_LIMIT
+        while subprocess.run(ready, check=False).returncode:
+            if time.monotonic() > deadline:
+                raise BenchError(f"PostgreSQL does not answer (all it says in {directory / 'log'})")
+            time.sleep(0.1)
         yield f"postgresql://{_ACCOUNT}@127.0.0.1:{port}/postgres"
