@@ -38,19 +38,23 @@ class BannedCheck:
 
     def is_wanted(self, mail: Mail, policies: Sequence[Policy]) -> bool:
         """If a recipient has rules and does not bypass them."""
-        return any(policy.banned and not policy.bypass_banned_checks for policy in policies)
+        return any(map(_has_rules, policies))
 
     async def run(self, mail: Mail, root: Part, policies: Sequence[Policy]) -> Findings:
         """One finding for each part that is banned, valid for the recipients whose rules ban it."""
-        recipients = _by_rules(mail, policies)
-        matchers = [self._matcher(rules) for rules in recipients]
-        if sum(matcher.size for matcher in matchers) * _effort(root, _MANY) < _MANY:
-            results = [matcher.compare(root, self._time_limit) for matcher in matchers]
+        wanted = (policy.banned for policy in dict.fromkeys(policies) if _has_rules(policy))
+        matchers = {rules: self._matcher(rules) for rules in wanted}
+        if sum(matcher.size for matcher in matchers.values()) * _effort(root, _MANY) < _MANY:
+            results = [matcher.compare(root, self._time_limit) for matcher in matchers.values()]
         else:
-            results = [await asyncio.to_thread(matcher.compare, root, self._time_limit) for matcher in matchers]
+            results = [
+                await asyncio.to_thread(matcher.compare, root, self._time_limit) for matcher in matchers.values()
+            ]
         if not any(result.banned or result.problem for result in results):
             return _NOTHING
-        return self._findings(mail, zip(recipients.values(), results, strict=True))
+        recipients = _by_rules(mail, policies)
+        addresses = (recipients[rules] for rules in matchers)
+        return self._findings(mail, zip(addresses, results, strict=True))
 
     def _matcher(self, rules: BannedRules) -> Matcher:
         matcher = self._matchers.get(rules)
@@ -96,11 +100,15 @@ class BannedCheck:
         """There is nothing to close."""
 
 
+def _has_rules(policy: Policy) -> bool:
+    return bool(policy.banned) and not policy.bypass_banned_checks
+
+
 def _by_rules(mail: Mail, policies: Sequence[Policy]) -> dict[BannedRules, set[str]]:
     """The recipients of each set of rules, without those who bypass it."""
     found: dict[BannedRules, set[str]] = {}
     for recipient, policy in zip(mail.envelope.recipients, policies, strict=True):
-        if policy.banned and not policy.bypass_banned_checks:
+        if _has_rules(policy):
             found.setdefault(policy.banned, set()).add(recipient.address)
     return found
 

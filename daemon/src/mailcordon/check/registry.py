@@ -45,7 +45,8 @@ class Checks:
         `fingerprint`: asked for already; the spam check waits for it, as its scanners are told. The last check needs no
         task of its own: it works until it waits, then the others begin.
         """
-        wanted = [check for check in self._checks if check.is_wanted(mail, policies)]
+        different = tuple(dict.fromkeys(policies))
+        wanted = [check for check in self._checks if check.is_wanted(mail, different)]
         if not wanted:
             return Findings() if fingerprint is None else Findings(os_fingerprint=await fingerprint)
         *others, last = wanted

@@ -147,8 +147,9 @@ class RegexpTable(Generic[T]):
         """Value of the first expression that matches, with `$1`, `${1}`, `$(1)` replaced in a text value."""
         if len(key.address) > LONGEST:
             return None
+        text = key.address + key.suffix
         for pattern, value in self.entries:
-            match = pattern.search(key.address + key.suffix)
+            match = pattern.search(text)
             if match is not None:
                 return cast("T", with_captures(value, match)) if _is_template(value) else value
         return None

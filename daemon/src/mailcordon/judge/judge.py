@@ -60,6 +60,9 @@ def _cases(mail: Mail, findings: Findings, policies: Sequence[Policy]) -> list[_
     sender at the same time or not at all, have the same object."""
     found = findings.found
     differ = any(finding.recipients is not None for finding in found)
+    if not differ and not findings.pen_pals:
+        by_policy = {policy: _Case(policy, found) for policy in dict.fromkeys(policies)}
+        return [by_policy[policy] for policy in policies]
     known: dict[tuple[Policy, tuple[int, ...], PenPal | None], _Case] = {}
     cases = []
     for recipient, policy in zip(mail.envelope.recipients, policies, strict=True):

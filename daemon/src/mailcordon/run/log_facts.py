@@ -114,7 +114,8 @@ def category(facts: Facts) -> str:
 def actions(facts: Facts) -> list[str]:
     """B8.04: what was done, with the direction of the mail."""
     originating = facts.originating
-    done = sorted({item.disposition.value + _direction(originating, item.verdict.is_local) for item in facts.group})
+    different = {(item.disposition, item.verdict.is_local) for item in facts.group}
+    done = sorted(disposition.value + _direction(originating, is_local) for disposition, is_local in different)
     if facts.outcome.quarantine:
         kept = ("Archived" if copy.is_archive else "Quarantined" for copy in facts.outcome.quarantine)
         done.extend(dict.fromkeys(kept))
