@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mailcordon.unpack.decoding.file_types import FileTypes
+from mailcordon.unpack.decoding.file_types import DESCRIBED, FileTypes
 from mailcordon.unpack.decoding.type_map import TypeRule, built_in_rules, types_of
 
 Look = Callable[..., tuple[str, ...]]
@@ -183,3 +183,10 @@ def test_text_that_libmagic_takes_for_a_program_is_not_one(look: Look) -> None:
     """features 7.07: 0xE9 in front makes libmagic say COM executable; in ISO 8859-1 it is an accented letter."""
     types = look("étéetc. un texte, rien de plus.\n".encode("latin-1"))
     assert "exe" not in types
+
+
+def test_a_disc_is_known_by_what_lies_far_down(look: Look) -> None:
+    """B12.07: of large files libmagic reads the beginning only."""
+    descriptor = b"\1CD001\1\0"
+    assert "iso" in look(bytes(0x8000) + descriptor + bytes(500_000))
+    assert "iso" not in look(bytes(DESCRIBED) + bytes(0x8000) + descriptor + bytes(500_000))

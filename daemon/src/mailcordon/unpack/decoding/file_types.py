@@ -1,6 +1,7 @@
 """What a file is: by libmagic, and by a look of our own where that does not say enough (B12.07, features 7.07)."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mailcordon.unpack.decoding.cms_decoder import is_cms
@@ -13,6 +14,9 @@ from mailcordon.unpack.decoding.uuencode import looks_uuencoded
 from mailcordon.unpack.decoding.zip_structure import read_zip_structure
 from mailcordon.unpack.decoding.zip_types import HEAD, zip_types
 
+DESCRIBED = 128 * 1024
+"""Octets of the beginning by which libmagic knows a file. It would read up to 7 MiB, into memory that is new in each
+child; what it looks for furthest down are file systems of discs, at 37 KiB."""
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _TEXTS = frozenset({"txt", "asc", "html", "xml"})
 _DISGUISABLE = frozenset({"dat"})
@@ -27,6 +31,8 @@ class FileTypes:
         import magic
 
         self._magic = magic.Magic()
+        with suppress(NotImplementedError):  # libmagic before 5.21
+            self._magic.setparam(magic.MAGIC_PARAM_BYTES_MAX, DESCRIBED)
         self._failure: type[Exception] = magic.MagicException
         self._rules = (*rules, *built_in_rules())
 
