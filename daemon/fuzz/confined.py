@@ -20,7 +20,7 @@ from mailcordon.mail.envelope import Envelope, Recipient, Session
 from mailcordon.mail.header import HeaderSection
 from mailcordon.mail.ids import new_mail_id
 from mailcordon.mail.message import Mail
-from mailcordon.mail.part import Part
+from mailcordon.mail.part import DIRECTORY, Part
 from mailcordon.receive.spool import MemoryContent
 from mailcordon.unpack import split
 from mailcordon.unpack.decoder_process import OVERTIME
@@ -66,9 +66,8 @@ class Outcome:
     def _hides(self, part: Part, whole: Part) -> bool:
         if part.location in self.scanned or not part.size:
             return False
-        if len(part.children) < len(whole.children):
-            return True
-        return any(map(self._hides, part.children, whole.children))
+        members, before = _without_directories(part), _without_directories(whole)
+        return len(members) < len(before) or any(map(self._hides, members, before))
 
 
 class Prober:
@@ -170,6 +169,11 @@ def _mail(octets: bytes, name: str) -> Mail:
         header=HeaderSection.of(whole),
         content=MemoryContent(whole),
     )
+
+
+def _without_directories(part: Part) -> list[Part]:
+    """Its members; not all decoders list directories."""
+    return [child for child in part.children if DIRECTORY not in child.attributes]
 
 
 def _digest(file: Path) -> str:
