@@ -29,7 +29,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Archives:
 @pytest.fixture(autouse=True)
 def _modules_for_decoder_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """They find the registries of the fuzzer and the puppet."""
-    places = [str(Path(fuzz.__file__).parents[1]), str(Path(__file__).parents[1] / "unpack")]
+    places = [str(Path(fuzz.__file__).parents[1]), str(Path(__file__).parent)]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (*places, os.environ.get("PYTHONPATH")))))
 
 
