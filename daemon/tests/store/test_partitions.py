@@ -1,6 +1,9 @@
 """Native partitions of PostgreSQL: made ahead, dropped as a whole (features 11.02 to 11.05, 11.07, 11.08)."""
 
+import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +15,7 @@ from databases import Database, make_database
 from mailcordon.config.partition_tag import partition_tag
 from mailcordon.store.partitions import DAYS_AHEAD, tags_in_use
 
+NUMBERS = count(1)
 TABLES = ("maddr", "msgs", "msgrcpt", "quarantine")
 
 
@@ -124,3 +128,114 @@ async def test_rows_in_the_way_of_a_partition(
     assert done.status == 1
     assert "no partition for tag 33" in done.json["problems"][0]
     assert len(log.ids()) == 1
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """One data base as its owner and the daemon's account see it; neither is a superuser."""
+
+    owner: Database
+    daemon: Database
+
+    @property
+    def name(self) -> str:
+        """The daemon's account."""
+        return self.daemon.url.partition("//")[2].partition("@")[0]
+
+
+@pytest.fixture
+def accounts(request: pytest.FixtureRequest) -> Accounts:
+    """No tables yet."""
+    server = request.getfixturevalue("postgresql")
+    number = next(NUMBERS)
+    owner, daemon, name = (f"{word}_{number}" for word in ("owner", "daemon", "owned"))
+    server.run_sql(f"CREATE ROLE {owner} LOGIN", f"CREATE ROLE {daemon} LOGIN", f"CREATE DATABASE {name} OWNER {owner}")
+    urls = (re.sub("//[^@]+@", f"//{account}@", server.url(name)) for account in (owner, daemon))
+    return Accounts(*(Database("postgresql", url, server) for url in urls))
+
+
+def granted(accounts: Accounts, command: MakeCommand, *options: str) -> None:
+    """Carry out what `db grants` prints for the daemon's account."""
+    done = command(accounts.owner)("db", "grants", "--account", accounts.name, *options)
+    accounts.owner.run(*done.json["databases"][0]["statements"])
+
+
+async def test_account_without_tables_of_its_own(
+    accounts: Accounts, make_settings: MakeSettings, make_mail: MakeMail, command: MakeCommand
+) -> None:
+    """Features 11.05, 11.07, B2.05: with its rights the daemon's account makes partitions ahead and drops old ones, of
+    the mail log alone; without them it is told."""
+    weekly = 'partition_tag = "%G%V"'
+    made = command(accounts.owner, weekly)("db", "upgrade", "--partitioned")
+    assert made.status == 0, made.errors
+    ahead = tags_of(accounts.owner) - {"DEFAULT"}
+    assert {f"create table msgs_p{tag}" for tag in ahead} < {*made.json["databases"][0]["changes"]}
+    assert len(ahead) >= 3
+    assert command(accounts.owner, weekly)("db", "upgrade", "--partitioned").json["databases"][0]["changes"] == []
+    granted(accounts, command)
+    later = 'partition_tag = "7%G%V"'
+    refused = command(accounts.daemon, later)("db", "purge")
+    assert refused.status == 1
+    assert "permission denied for function mailcordon_make_partition" in refused.json["problems"][0]
+    granted(accounts, command, "--partitioned")
+    done = command(accounts.daemon, later)("db", "purge")
+    assert (done.status, done.errors) == (0, "")
+    # Nothing has come into those of the week before, so to say.
+    assert tags_of(accounts.owner) == {"DEFAULT", *(f"7{tag}" for tag in ahead)}
+    assert {*done.json["dropped_tags"]} == ahead
+    # The tag of another time: everything in it is old.
+    accounts.owner.run(*(f"SELECT mailcordon_make_partition('{table}', 5)" for table in TABLES))
+    async with filled(accounts.daemon, make_settings, make_mail) as log:
+        await log.add(30, kind="Q", tag="5")
+    done = command(accounts.daemon, later)("db", "purge")
+    assert (done.status, done.json["dropped_tags"], log.counts()["msgs"]) == (0, ["5"], 0)
+    assert command(accounts.daemon, later)("db", "check").status == 0
+    for statement in (
+        "SELECT mailcordon_make_partition('pg_class', 1)",
+        "SELECT mailcordon_drop_partition('mailcordon_log_version', 1)",
+        "SELECT mailcordon_make_partition('msgs', -1)",
+        "CREATE TABLE msgs_p9 PARTITION OF msgs FOR VALUES IN (9)",
+        "DROP TABLE msgs_others",
+    ):
+        with pytest.raises(Exception, match=r"not a table of the mail log|permission denied|must be owner"):
+            accounts.daemon.run(statement)
+    stranger = f"stranger_{accounts.name}"
+    assert accounts.owner.server is not None
+    accounts.owner.server.run_sql(f"CREATE ROLE {stranger} LOGIN")
+    with pytest.raises(Exception, match="permission denied for function"):
+        Database("postgresql", re.sub("//[^@]+@", f"//{stranger}@", accounts.owner.url)).run(
+            "SELECT mailcordon_drop_partition('msgs', 5)"
+        )
+
+
+def test_tables_of_an_older_release_get_the_functions(accounts: Accounts, command: MakeCommand) -> None:
+    """B2.13: partitions that were made before there were functions."""
+    run = command(accounts.owner)
+    run("db", "upgrade", "--partitioned")
+    accounts.owner.run(
+        "DROP FUNCTION mailcordon_make_partition", "UPDATE mailcordon_log_version SET version_num = 'log_0002'"
+    )
+    changes = run("db", "upgrade").json["databases"][0]["changes"]
+    assert changes == ["functions that make and drop partitions"]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "mariadb"])
+def test_no_partitions_elsewhere(kind: str, request: pytest.FixtureRequest, command: MakeCommand) -> None:
+    """Features 11.07: one line, and no tables; the twin makes them."""
+    database = make_database(kind, request)
+    run = command(database)
+    done = run("db", "upgrade", "--partitioned", as_text=True)
+    assert done.status == 1
+    assert done.errors == (
+        f"mailcordon: --partitioned: {database.source}: only tables of PostgreSQL have partitions by tag\n"
+    )
+    assert run("db", "check").status == 1
+    assert run("db", "upgrade").status == 0
+    assert run("db", "check").status == 0
+
+
+def test_tables_that_have_none_stay_so(request: pytest.FixtureRequest, command: MakeCommand) -> None:
+    """Features 11.07: whoever asks for partitions later is told that there are none."""
+    done = command(make_database("postgresql", request).prepare())("db", "upgrade", "--partitioned", as_text=True)
+    assert done.status == 1
+    assert done.errors == "mailcordon: --partitioned: the tables were there already, without partitions, and stay so\n"

@@ -1,5 +1,6 @@
 """`mailcordon db check` and `mailcordon db grants`: what is wrong, and who may do what."""
 
+from dataclasses import asdict
 from datetime import datetime
 
 import click
@@ -52,15 +53,16 @@ def check(work: Work) -> None:
     show_default=True,
     help="The daemon, a web interface, or whoever keeps recipients and their policies.",
 )
+@click.option("--partitioned", is_flag=True, help="Also those that make and drop partitions by tag (PostgreSQL).")
 @click.pass_obj
-def grants(work: Work, account: str | None, host: str, duty: str) -> None:
+def grants(work: Work, account: str | None, host: str, duty: str, partitioned: bool) -> None:
     """Print the statements that give an account the rights that it needs, and no others.
 
     Nothing is carried out, and no data base is asked: the owner of the tables runs them.
     """
     from sqlalchemy import make_url
 
-    from mailcordon.store.rights import Duty
+    from mailcordon.store.rights import Duty, statements
     from mailcordon.store.rights import grants as grants_of
 
     results = []
@@ -70,9 +72,9 @@ def grants(work: Work, account: str | None, host: str, duty: str) -> None:
             work.tell(f"-- {name}: SQLite has no accounts, the mode of the file decides")
         dialect, database = url.get_backend_name(), url.database or ""
         user = account or url.username or _NO_ACCOUNT
-        statements = [text for part in parts for text in grants_of(dialect, database, part, Duty(duty), user, host)]
-        # The parts of one data base have some in common.
-        for statement in dict.fromkeys(statements):
-            work.tell(statement)
-        results.append({"database": str(name), "statements": [*dict.fromkeys(statements)]})
+        allowed = [one for part in parts for one in grants_of(dialect, part, Duty(duty), partitioned=partitioned)]
+        lines = [*statements(dialect, database, allowed, user, host)]
+        for line in lines:
+            work.tell(line)
+        results.append({"database": str(name), "statements": lines, "grants": [asdict(one) for one in allowed]})
     work.result(ok=True, databases=results)

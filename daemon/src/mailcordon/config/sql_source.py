@@ -48,6 +48,11 @@ class SqlSource:
         """Whether it is a file of this host."""
         return self.url.startswith(f"{SQLITE}:")
 
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether it is a PostgreSQL."""
+        return self.url.startswith("postgresql")
+
     def secret(self) -> str | None:
         """The password, read anew each time: it may have been changed. Blocks. Raises StoreError."""
         if self.password_file is not None:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from mailcordon.config.partition_tag import partition_tag
 from mailcordon.config.regimes import regimes
 from mailcordon.config.settings import Settings
+from mailcordon.store import partition_functions
 from mailcordon.store.retention import Retention
 from mailcordon.store.shape import LOG_TABLES
 
@@ -70,7 +71,9 @@ class Partitions:
                 name = _name(table, tag)
                 bounds = "DEFAULT" if tag is None else f"FOR VALUES IN ({int(tag)})"
                 self._wait_shortly()
-                self._connection.exec_driver_sql(f"CREATE TABLE {name} PARTITION OF {table} {bounds}")
+                # Another gateway may make it at the same time.
+                statement = f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} {bounds}"
+                self._change(partition_functions.MAKE, table, tag, statement)
                 made.append(name)
         return made
 
@@ -91,9 +94,16 @@ class Partitions:
             statement = f"SELECT 1 FROM msgs WHERE partition_tag = {int(tag)} AND time_num >= {retention.log} LIMIT 1"  # noqa: S608
             if self._connection.exec_driver_sql(statement).first() is not None:
                 return False
-        for name in [name for _, found, name in self._all() if found == tag]:
-            self._connection.exec_driver_sql(f"DROP TABLE {name}")
+        for table, name in [(table, name) for table, found, name in self._all() if found == tag]:
+            self._change(partition_functions.DROP, table, tag, f"DROP TABLE {name}")
         return True
+
+    def _change(self, function: str, table: str, tag: str | None, statement: str) -> None:
+        """By the function, where there is one: our account need not own the tables."""
+        if partition_functions.are_in(self._connection):
+            number = "NULL" if tag is None else int(tag)
+            statement = f"SELECT {function}('{table}', {number})"
+        self._connection.exec_driver_sql(statement)
 
     def _found(self) -> Iterator[tuple[str, str | None]]:
         return ((table, tag) for table, tag, _ in self._all())
