@@ -1,8 +1,11 @@
 """How the release commands read their arguments (contract B1.38; features 12.12, 12.15)."""
 
+import socket
+from pathlib import Path
+
 import pytest
 
-from mailcordon.cli.policy_client import Wanted, succeeded, wanted
+from mailcordon.cli.policy_client import Wanted, succeeded, usual, wanted
 from mailcordon.errors import ProtocolError
 
 
@@ -46,3 +49,14 @@ def test_no_id(word: str) -> None:
 def test_success(replies: list[str], good: bool) -> None:
     """B21.02: only when every reply is a 2xx."""
     assert succeeded(replies) is good
+
+
+def test_usual_sockets(tmp_path: Path) -> None:
+    """B1.38: who cannot read the configuration takes the first that he may use, else one that is there to be named."""
+    first, second = (str(tmp_path / name) for name in ("amavisd.sock", "release.sock"))
+    assert usual((first, second)) == first
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(second)
+        assert usual((first, second)) == second
+        Path(first).touch()
+        assert usual((first, second)) == first

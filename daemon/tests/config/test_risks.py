@@ -82,6 +82,16 @@ CASES = [
         'unix_socketname = "/run/mailcordon/lmtp"\n',
     ),
     (
+        'unix_socketname = "/run/a"\nunix_socket_group."/run/b" = "mailrelease"\n',
+        "unix_socket_group./run/b: nothing listens there",
+        'unix_socketname = "/run/a"\nunix_socket_group."/run/a" = "mailrelease"\n',
+    ),
+    (
+        'unix_socketname = "/run/a"\nunix_socket_group."/run/a" = "mailrelease"\nunix_socket_mode = 0o600\n',
+        "unix_socket_group./run/a: unix_socket_mode keeps the group mailrelease out",
+        'unix_socketname = "/run/a"\nunix_socket_group."/run/a" = "mailrelease"\n',
+    ),
+    (
         'addr_extension_spam = "spam"\nrecipient_delimiter = ""\n',
         "addr_extension_spam: has no effect while recipient_delimiter is empty",
         'addr_extension_spam = "spam"\n',

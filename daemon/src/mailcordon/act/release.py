@@ -128,6 +128,8 @@ class Releaser:
         self, copy: StoredCopy, request: ReleaseRequest, regime: Regime, mail_id: str, log_id: str
     ) -> list[Reply]:
         settings = regime.settings
+        if settings.release_only:
+            _check_bounds(copy, request)
         recipients = request.recipients or copy.recipients
         if not recipients:
             return [NOBODY]
@@ -198,6 +200,17 @@ class Releaser:
             purpose=Purpose.REPORT if request.kind is RequestKind.REPORT else Purpose.QUARANTINE,
         )
         return [handover.reply for handover in handovers[: len(recipients)]]
+
+
+def _check_bounds(copy: StoredCopy, request: ReleaseRequest) -> None:
+    """Who may release and not read gets no mail of others sent to himself. Raises ReleaseError."""
+    if request.kind is RequestKind.REPORT:
+        raise ReleaseError("request report is not allowed here")
+    known = {address.lower() for address in copy.recipients}
+    if any(address.lower() not in known for address in request.recipients):
+        raise ReleaseError("no other recipients than those of the mail are allowed here")
+    if request.sender not in (None, copy.sender):
+        raise ReleaseError("no other sender than that of the mail is allowed here")
 
 
 def _route(kind: RequestKind, settings: Settings) -> Route:

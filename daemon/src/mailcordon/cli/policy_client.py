@@ -1,5 +1,6 @@
 """Talks AM.PDP to the daemon, for the commands that release mail from quarantine (B1.38)."""
 
+import grp
 import os
 import re
 import socket
@@ -14,7 +15,8 @@ from mailcordon.errors import ConfigError, ProtocolError
 from mailcordon.receive.ampdp_codec import Attribute, RequestParser, decode, encode_response
 
 ENVIRONMENT = "MAILCORDON_SOCKET"
-USUAL_SOCKET = "/var/lib/mailcordon/amavisd.sock"
+USUAL_SOCKETS = ("/var/lib/mailcordon/amavisd.sock", "/run/mailcordon/release.sock")
+"""Of the daemon's own group, and of accounts that may release mail and read nothing."""
 TIMEOUT = 900.0
 """Seconds for one answer: the next hop may take its time."""
 
@@ -87,10 +89,25 @@ def socket_name(given: str | None, directories: tuple[Path, ...]) -> str:
     if name:
         return name
     try:
-        return _configured(load(directories or (ADMIN_DIRECTORY,)).settings) or USUAL_SOCKET
+        return _configured(load(directories or (ADMIN_DIRECTORY,)).settings) or USUAL_SOCKETS[0]
     except ConfigError:
         # Who may use the socket need not be able to read the configuration.
-        return USUAL_SOCKET
+        return usual(USUAL_SOCKETS)
+
+
+def usual(paths: Sequence[str]) -> str:
+    """The first one that this account may write to, else one that it can see."""
+    usable = [path for path in paths if os.access(path, os.W_OK)]
+    visible = [path for path in paths if os.path.lexists(path)]
+    return (usable or visible or list(paths))[0]
+
+
+def who_may(name: str) -> str:
+    """For whom a socket is that refuses us, as far as this account can see."""
+    try:
+        return f"; members of the group {grp.getgrgid(os.lstat(name).st_gid).gr_name} may"
+    except (OSError, KeyError):
+        return ""
 
 
 def _configured(settings: Settings) -> str | None:

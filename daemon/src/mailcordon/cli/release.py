@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from mailcordon.cli.options import EXIT_UNAVAILABLE, config_directories, fail
-from mailcordon.cli.policy_client import ENVIRONMENT, PolicyClient, replies_in, socket_name, succeeded, wanted
+from mailcordon.cli.policy_client import ENVIRONMENT, PolicyClient, replies_in, socket_name, succeeded, wanted, who_may
 from mailcordon.errors import ProtocolError
 from mailcordon.mail.release import RequestKind
 
@@ -86,6 +86,8 @@ def _run(
             client.close()
     except ProtocolError as error:
         fail(str(error), EXIT_UNAVAILABLE)
+    except PermissionError as error:
+        fail(f"cannot ask the daemon at {name}: {error.strerror}{who_may(name)}", EXIT_UNAVAILABLE)
     except OSError as error:
         fail(f"cannot ask the daemon at {name}: {error.strerror or error}", EXIT_UNAVAILABLE)
     if as_json:

@@ -14,6 +14,7 @@ UNIX_SOCKETS = "SOCK"
 SOCKET_PATH_LIMIT = 107
 """Octets of a unix socket's path, by unix(7)."""
 
+_GROUP = re.compile(r"[^\s:,]{1,256}")
 _ADDRESS_AND_PORT = re.compile(r"(?:(.+):)?(\d{1,5})")
 
 
@@ -47,6 +48,13 @@ def _file_mode(raw: object) -> object:
     return raw
 
 
+def _group_name(text: str) -> str:
+    if not _GROUP.fullmatch(text):
+        raise ValueError(f"{text!r} is not the name of a group")
+    return text
+
+
+GroupName = Annotated[str, AfterValidator(_group_name)]
 SocketPath = Annotated[Path, AfterValidator(_socket_path)]
 FileMode = Annotated[int, BeforeValidator(_file_mode)]
 Interface = Annotated[str, BeforeValidator(_interface)]

@@ -391,6 +391,9 @@ class MessageSettings(BaseModel):
     # Release from quarantine
     auth_required_release: bool
     """A request to release a mail must name its `secret_id` (B1.25)."""
+    release_only: bool
+    """True: AM.PDP takes no other requests than to release or requeue a mail, to those for whom it was. For sockets of
+    accounts that may not read the quarantine (B1.24)."""
     release_format: ReleaseFormat
     """How released mail is sent: as it came, attached, or within a text (B1.33, features 12.16)."""
     report_format: ReportFormat

@@ -92,6 +92,11 @@ def _is_there(scanners: Iterable[AvScanner], settings: Settings) -> bool:
 def _doors(settings: Settings) -> Iterator[str]:
     if settings.unix_socketname and settings.unix_socket_mode & 0o002:
         yield "unix_socket_mode: every account of this host may send mail through the socket"
+    for path, group in settings.unix_socket_group.items():
+        if path not in settings.unix_socketname:
+            yield f"unix_socket_group.{path}: nothing listens there by unix_socketname"
+        elif not settings.unix_socket_mode & 0o020:
+            yield f"unix_socket_group.{path}: unix_socket_mode keeps the group {group} out"
     host = settings.metrics_listen.rpartition(":")[0].strip("[]")
     if host and not settings.metrics_listen.startswith("/") and not _is_loopback(host):
         yield f"metrics_listen: whoever reaches {host} sees how much mail comes, and the names of the viruses in it"

@@ -10,7 +10,7 @@ from mailcordon.config.av_scanner import AvScanner
 from mailcordon.config.bank import PolicyBanksTable
 from mailcordon.config.bank_names import BankName
 from mailcordon.config.by_category import ByCategory
-from mailcordon.config.interfaces import FileMode, Interface, SocketPath
+from mailcordon.config.interfaces import FileMode, GroupName, Interface, SocketPath
 from mailcordon.config.lookup_parse import UNDEFINED
 from mailcordon.config.message_settings import Count, MessageSettings, Seconds
 from mailcordon.config.plugin_source import PluginSource
@@ -93,7 +93,9 @@ class Settings(MessageSettings):
     unix_socketname: Annotated[list[SocketPath], schema_of_one_or_list({"type": "string", "pattern": "^/"})]
     """Unix sockets, beside the ports; `amavisd.sock` below MYHOME unless set, an empty list for none (B1.01, B4.03)."""
     unix_socket_mode: FileMode
-    """Who may write to a socket may release or send mail; its group is the daemon's."""
+    """Who may write to a socket may release or send mail; its group is the daemon's, or that of `unix_socket_group`."""
+    unix_socket_group: dict[SocketPath, GroupName]
+    """Group of a unix socket, by its path; the daemon's account must be a member. The daemon's own group unless set."""
     smtpd_tls_cert_file: Path
     """Certificate with its chain, PEM; needed once `tls_security_level_in` is not none anywhere (features 13.15)."""
     smtpd_tls_key_file: Path

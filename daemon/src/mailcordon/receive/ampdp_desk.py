@@ -56,6 +56,8 @@ class PolicyDesk:
         kind = release_kind(attributes)
         if kind is not None:
             return await self._released(release_request(kind, attributes), regime)
+        if regime.settings.release_only:
+            raise ProtocolError(f"request {attributes.kind!r} is not allowed here")
         if is_check(attributes):
             return await self._checked(check_request(attributes), regime, endpoint)
         raise ProtocolError(f"request {attributes.kind!r} is unknown")

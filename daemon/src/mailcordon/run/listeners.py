@@ -33,11 +33,12 @@ class Listeners:
         return [*self._inherited, *self._bound.values(), *(listener.socket for listener in self._unix.values())]
 
     def open(self, settings: Settings) -> None:
-        """Listen where `settings` say; what is open already stays as it is, but for the modes of unix sockets.
+        """Listen where `settings` say; what is open already stays as it is, but for modes and groups of unix
+        sockets.
 
         Raises StartupError, with nothing changed, when an address cannot be bound.
         """
-        mode = settings.unix_socket_mode
+        mode, groups = settings.unix_socket_mode, settings.unix_socket_group
         addresses, paths = self._addresses(settings), self._paths(settings)
         if not addresses and not paths and not self._inherited:
             raise StartupError("there is nothing to listen on; set inet_socket_port or unix_socketname")
@@ -49,10 +50,10 @@ class Listeners:
                     fresh[address] = _bind(address)
             for path in paths:
                 if path not in self._unix:
-                    fresh_unix[path] = UnixListener(path, mode, BACKLOG)
+                    fresh_unix[path] = UnixListener(path, mode, BACKLOG, groups.get(path))
             for path, listener in self._unix.items():
                 if path in paths:
-                    listener.allow(mode)
+                    listener.allow(mode, groups.get(path))
         except StartupError:
             _close_all((*fresh.values(), *fresh_unix.values()))
             raise

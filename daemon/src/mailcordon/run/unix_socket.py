@@ -1,6 +1,7 @@
 """Listening unix sockets: their files come and go with them."""
 
 import errno
+import grp
 import os
 import socket
 import stat
@@ -14,8 +15,11 @@ _NOBODY_THERE = frozenset({errno.ECONNREFUSED, errno.ENOENT})
 class UnixListener:
     """Owns a listening socket and its file."""
 
-    def __init__(self, path: Path, mode: int, backlog: int) -> None:
-        """Takes the place of a socket that nobody listens on any more. Raises StartupError."""
+    def __init__(self, path: Path, mode: int, backlog: int, group: str | None = None) -> None:
+        """Takes the place of a socket that nobody listens on any more. `group`: our own unless given.
+
+        Raises StartupError.
+        """
         self._path = path
         try:
             _remove_abandoned(path)
@@ -23,18 +27,25 @@ class UnixListener:
             try:
                 self.socket.bind(str(path))
                 self._file = _identity(path)
+                self._first_group = path.lstat().st_gid
                 # Nobody gets in before `listen`.
+                if group:
+                    _give_to(path, group)
                 path.chmod(mode)
                 self.socket.listen(backlog)
-            except OSError:
+            except (OSError, StartupError):
                 self.socket.close()
                 raise
         except OSError as error:
             raise StartupError(f"cannot listen on {path}: {error.strerror}; see unix_socketname") from None
 
-    def allow(self, mode: int) -> None:
-        """Change the mode of the file. Raises StartupError."""
+    def allow(self, mode: int, group: str | None = None) -> None:
+        """Change mode and group of the file. Raises StartupError."""
         try:
+            if group:
+                _give_to(self._path, group)
+            elif self._path.lstat().st_gid != self._first_group:
+                os.chown(self._path, -1, self._first_group)
             self._path.chmod(mode)
         except OSError as error:
             raise StartupError(f"{self._path}: cannot set unix_socket_mode: {error.strerror}") from None
@@ -62,6 +73,22 @@ def _remove_abandoned(path: Path) -> None:
         if probe.connect_ex(str(path)) not in _NOBODY_THERE:
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
     path.unlink(missing_ok=True)
+
+
+def _give_to(path: Path, group: str) -> None:
+    """Raises StartupError when there is no such group, or when we are no member of it, and OSError."""
+    try:
+        number = grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise StartupError(f"unix_socket_group: there is no group {group}, to which {path} is to belong") from None
+    if path.lstat().st_gid == number:
+        return
+    try:
+        os.chown(path, -1, number)
+    except PermissionError:
+        raise StartupError(
+            f"unix_socket_group: {path} cannot be given to the group {group}; is the daemon's account a member of it?"
+        ) from None
 
 
 def _identity(path: Path) -> tuple[int, int]:
