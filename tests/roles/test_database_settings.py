@@ -56,6 +56,13 @@ def fragment(**settings: Any) -> dict[str, Any]:
         ({"ansible_facts": {**HOST["ansible_facts"], "os_family": "RedHat"}}, "needs a Debian or Ubuntu"),  # type: ignore[dict-item]
         ({"mailcordon_database_quarantine": True, "mailcordon_database_log": False}, "needs mailcordon_database_log"),
         ({"mailcordon_database_quarantine": True, "mailcordon_database": "none"}, "needs mailcordon_database_log"),
+        (
+            {"mailcordon_database_partitions": True, "mailcordon_database": "sqlite"},
+            "needs PostgreSQL; mailcordon_",
+        ),
+        ({"mailcordon_database_partitions": True, "mailcordon_database": "none"}, "needs PostgreSQL; mailcordon_"),
+        ({"mailcordon_database_partitions": True, "mailcordon_purge": False}, "and mailcordon_purge, which makes them"),
+        ({"mailcordon_database_partitions": True, "mailcordon_database_log": False}, "needs mailcordon_database_log, "),
     ],
 )
 def test_settings_that_cannot_work(settings: dict[str, Any], says: str) -> None:
@@ -74,6 +81,7 @@ def test_settings_that_cannot_work(settings: dict[str, Any], says: str) -> None:
         {**SHARED, "mailcordon_database_server": "gate", "mailcordon_database_host": "127.0.0.1"},
         {**SHARED, "mailcordon_database_owner": "mailcordon", "mailcordon_database_owner_password": "one"},
         {"mailcordon_database": "none"},
+        {**SHARED, "mailcordon_database_partitions": True},
     ],
 )
 def test_settings_that_work(settings: dict[str, Any]) -> None:
@@ -100,6 +108,12 @@ def test_postgresql() -> None:
     assert [name for name in written if written[name] == "sql:"] == [
         f"{kind}_quarantine_method" for kind in ("virus", "banned", "spam", "bad_header")
     ]
+
+
+def test_partitions() -> None:
+    """Each message carries its week then, as long as nobody says otherwise in a later fragment (features 11.04)."""
+    assert fragment(**SHARED, mailcordon_database_partitions=True)["partition_tag"] == "%G%V"
+    assert "partition_tag" not in fragment(**SHARED)
 
 
 @pytest.mark.parametrize(
