@@ -77,13 +77,15 @@ class Gateway:
 
     # -- sending ---------------------------------------------------------------------------------------------------
 
-    def send(self, token: str, message: bytes, recipient: str = RECIPIENT, port: int = 25) -> Reply:
-        """Sends one mail from outside, as another mail server would."""
+    def send(
+        self, token: str, message: bytes, recipient: str = RECIPIENT, port: int = 25, sender: str | None = None
+    ) -> Reply:
+        """Sends one mail from outside, as another mail server would. `sender`: not the one of the token."""
         with smtplib.SMTP(self.address, port, local_hostname="client.sender.example", timeout=60) as client:
             assert client.sock is not None
             own_address = client.sock.getsockname()[0]
             client.ehlo_or_helo_if_needed()
-            code, text = client.mail(samples.sender_of(token), ["BODY=8BITMIME"])
+            code, text = client.mail(samples.sender_of(token) if sender is None else sender, ["BODY=8BITMIME"])
             if code < 400:
                 code, text = client.rcpt(recipient)
             if code < 400:
@@ -104,10 +106,11 @@ class Gateway:
                 replies.append(Reply(code, text.decode(errors="replace"), own_address))
         return replies
 
-    def sendmail(self, token: str, message: bytes) -> None:
-        """Hands a mail to sendmail(1) on the host, as a program there does."""
+    def sendmail(self, token: str, message: bytes, recipient: str = RECIPIENT, sender: str | None = None) -> None:
+        """Hands a mail to sendmail(1) on the host, as a program there does. `sender`: not the one of the token."""
         with self.file(f"/tmp/{token}", message.replace(b"\r\n", b"\n")) as path:
-            self.host.check_output(f"sendmail -i -f {samples.sender_of(token)} {RECIPIENT} < {path}")
+            author = samples.sender_of(token) if sender is None else sender
+            self.host.check_output(f"sendmail -i -f {author} {recipient} < {path}")
 
     def send_text(self, body: bytes = samples.BODY.encode()) -> str:
         """Sends a text mail that must be accepted; returns its token."""

@@ -71,6 +71,26 @@ def attachment_mail(token: str, recipient: str, name: str, content: bytes) -> by
     return mail.as_bytes()
 
 
+def bounce_mail(token: str, recipient: str, message_id: str) -> bytes:
+    """A delivery status notification (RFC 3464) for a mail of the recipient's with that Message-ID."""
+    returned = (
+        f"From: <{recipient}>\r\nTo: <nobody@remote.example>\r\nSubject: came back\r\nMessage-ID: {message_id}\r\n"
+        "Date: Sun, 22 Nov 2026 11:59:00 +0000\r\n\r\nbody\r\n"
+    )
+    parts = {
+        "text/plain": "It could not be delivered.\r\n",
+        "message/delivery-status": "Reporting-MTA: dns; mx.remote.example\r\n\r\nAction: failed\r\n",
+        "message/rfc822": returned,
+    }
+    return (
+        f"From: MAILER-DAEMON@mx.remote.example\r\nTo: <{recipient}>\r\nSubject: probe {token}\r\n"
+        f"Date: Sun, 22 Nov 2026 12:00:00 +0000\r\nMessage-ID: <{token}@mx.remote.example>\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=part\r\n\r\n"
+        + "".join(f"--part\r\nContent-Type: {kind}\r\n\r\n{text}\r\n" for kind, text in parts.items())
+        + "--part--\r\n"
+    ).encode()
+
+
 def sender_of(token: str) -> str:
     """The envelope sender of the mail with this token: one of its own, so that queue and log can be searched for it."""
     return f"{token}@{SENDER_DOMAIN}"

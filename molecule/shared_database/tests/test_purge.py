@@ -5,7 +5,8 @@ import re
 from end_to_end import samples
 from end_to_end.gateway import Gateway
 
-testinfra_hosts = ["docker://shared-two-12"]
+# With the worker that stops the server in between
+testinfra_hosts = ["docker://shared-one-12"]
 
 QUARANTINE = "/var/lib/mailcordon/virusmails"
 
