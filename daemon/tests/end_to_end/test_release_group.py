@@ -129,7 +129,7 @@ def test_members_and_others(daemon: Daemon, door: Path, next_hop: NextHop, infec
     daemon.home.chmod(0o750)
     database = daemon.home / "db" / "mail.db"
     database.touch(mode=0o640)
-    for path in (*daemon.home.parents, installed, *installed.parents):
+    for path in (*daemon.home.parents, daemon.config_directory, installed, *installed.parents):
         if path.stat().st_mode & 0o005 != 0o005:
             path.chmod(0o755)
     refused = release(door, installed, infected, group=NOBODY)
@@ -145,6 +145,10 @@ def test_members_and_others(daemon: Daemon, door: Path, next_hop: NextHop, infec
         69,
         f"mailcordon: cannot ask the daemon at {control_socket(daemon)}: Permission denied\n",
     )
+    # Without a place he is told as well, though directories of the configuration are closed to him.
+    line = [*program_in(installed), "release", "--config-dir", str(daemon.config_directory), infected]
+    lost = subprocess.run(line, user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, text=True, check=False)
+    assert (lost.returncode, lost.stderr) == (hidden.returncode, hidden.stderr)
     for path in (daemon.home / "virusmails" / infected, database):
         assert path.is_file()
         line = ["cat", str(path)]

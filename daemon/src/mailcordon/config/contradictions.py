@@ -1,5 +1,6 @@
 """Settings that are good one by one and cannot be meant together: refused, as a value that is wrong by itself is."""
 
+import os
 import ssl
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
@@ -44,7 +45,8 @@ def _paths(settings: Settings) -> Iterator[str]:
         path = Path(getattr(settings, name))
         if path.parts and not path.is_absolute():
             yield f"{name}: {str(path)!r} is not an absolute path"
-        elif name in ("TEMPBASE", "QUARANTINEDIR") and path.exists() and not path.is_dir():
+        # Whoever only looks at the configuration may not be allowed to look there: that is no problem of its.
+        elif name in ("TEMPBASE", "QUARANTINEDIR") and os.path.exists(path) and not os.path.isdir(path):
             yield f"{name}: {path} is not a directory"
 
 
