@@ -114,7 +114,12 @@ GROUPS["faults"] = [
     Step("fault campaign", "python -m pytest tests/faults -rP --campaign=20", folder="daemon", minutes=60),
 ]
 GROUPS["fuzz"] = [
-    Step(f"fuzz {name}", f"PYTHONPATH=tests python -m fuzz.{name} -max_total_time=600", folder="daemon", minutes=15)
+    Step(
+        f"fuzz {name}",
+        f'PYTHONPATH="$PWD:$PWD/tests" python -m fuzz.{name} -max_total_time=600',
+        folder="daemon",
+        minutes=15,
+    )
     for name in ("smtp_session", "mime", "unpack", "programs")
 ]
 GROUPS["test"] = [step for group in ("lint", "unit", "daemon", "sanity", "molecule") for step in GROUPS[group]]

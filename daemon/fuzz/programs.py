@@ -2,7 +2,7 @@
 
 Archives of all kinds are damaged at random and opened as in production: in a decoder process, with its confinement. As
 what happens in other programs cannot be seen, nothing is learned from it. Half of the attachments go to decoders that
-are programs only. It needs the packers of the tests, and their modules in PYTHONPATH.
+are programs only. It needs the packers of the tests: PYTHONPATH must name the directories of daemon and tests.
 
 An input is settled by the seed and its number alone. What goes wrong, or has a library crash, is written to
 build/fuzz/programs and the next one is tried; the exit status is 1 if anything has gone wrong.
