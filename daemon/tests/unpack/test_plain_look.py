@@ -23,6 +23,7 @@ SCRIPT = b'x = new ActiveXObject("WScript.Shell");\r\nx.Run("calc");\r\nWScript.
         (TEXT, "text/plain", (), ("asc",)),
         (TEXT, "text/plain", ("notes.txt",), ("asc",)),
         (TEXT, "text/plain", ("README",), ("asc",)),
+        (b"from now on, the " + TEXT, "text/plain", (), ("asc",)),
         ("Grüße\r\n".encode(), "text/plain", (), ("txt",)),
         ("Grüße\r\n".encode("latin-1"), "text/plain", (), ("txt",)),
         (TEXT + BASE64, "text/plain", (), ("asc",)),
@@ -53,6 +54,7 @@ def test_settled(octets: bytes, declared: str, names: tuple[str, ...], types: tu
         (rb"{\rtf1 x}", "text/plain", ()),
         (b"  @ECHO off\r\n", "text/plain", ()),
         (b"MIME-Version: 1.0\r\nContent-Type: text/html\r\n", "text/plain", ()),
+        (b"From a@example.com Sun Nov 29 12:00:00 2026\r\nSubject: x\r\n\r\n", "text/plain", ()),
         (b"<script>x()</script>", "text/html", ()),
         (b"<html><HTA:APPLICATION id=x>", "text/html", ()),
         (UUENCODED, "text/plain", ()),
@@ -73,7 +75,10 @@ def test_text_that_may_hold_files() -> None:
     assert plain_types(TEXT + BASE64, "text/plain", (), may_hold_files=True) == ("asc",)
 
 
-@pytest.mark.parametrize("octets", [TEXT, "Grüße\r\n".encode() * 5, b"<html><body>hello</body></html>", TEXT + BASE64])
+@pytest.mark.parametrize(
+    "octets",
+    [TEXT, b"from now on, the " + TEXT, "Grüße\r\n".encode() * 5, b"<html><body>hello</body></html>", TEXT + BASE64],
+)
 def test_agrees_with_a_closer_look(octets: bytes, tmp_path: Path) -> None:
     """Contract B12.07, features 5.08: rules of banned names find the same types, whoever looked."""
     file = tmp_path / "p001"
