@@ -13,8 +13,8 @@ _TEXT_OCTETS = bytes({*range(0x20, 0x7F), *range(0x80, 0x100), *b"\t\n\f\r\x1b\b
 _PLAIN_EXTENSIONS = frozenset({"txt", "text", "asc", "log", "csv", "md", "diff", "patch"})
 _TELLING = re.compile(
     rb"[\s\xef\xbb\xbf]*+(?:#!|#@~|MZ|PK|%PDF|%!|\{\\rt|Rar!|!<|<(?:[?%]|script|job|package|svg)|BZh|0707|FWS|CWS|ZWS"
-    rb"|7z|@echo|REGEDIT|Windows Registry|\(This file must|MIME-Version:|Received:|Return-Path:|(?-i:From )|begin |\[|ITSF"
-    rb"|=ybegin|x\x9f|\xff\xfe|\xfe\xff|X5O)",
+    rb"|7z|@echo|REGEDIT|Windows Registry|\(This file must|MIME-Version:|Received:|Return-Path:|(?-i:From )|begin |\["
+    rb"|ITSF|=ybegin|x\x9f|\xff\xfe|\xfe\xff|X5O)",
     re.IGNORECASE,
 )
 """Starts of files that are, or may be, something else although they have no octets but those of text."""
