@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice, pairwise
+from typing import NamedTuple
 
 MAX_FIELDS = 10_000
 """Fields that are told apart; what follows is one with the last, so that a hostile header cannot eat the memory."""
@@ -21,8 +22,7 @@ _FIELD_START = re.compile(rb"^([!-9;-~]+)[ \t]*:", re.MULTILINE)
 _FOLDS = ((b"\r\n ", b" "), (b"\r\n\t", b"\t"), (b"\n ", b" "), (b"\n\t", b"\t"))
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderField:
+class HeaderField(NamedTuple):
     """One field: its name as written, and its body unfolded, without the line end."""
 
     name: str
