@@ -240,6 +240,35 @@ async def test_many_recipients_are_pipelined_without_deadlock() -> None:
     assert len(hop.taken[0].recipients) == 1100
 
 
+@pytest.mark.parametrize("keywords", [KEYWORDS, PLAIN])
+async def test_each_of_many_recipients_has_his_own_reply(keywords: tuple[str, ...]) -> None:
+    """Also where replies have several lines, and where a batch of commands ends (B7.06)."""
+    addresses = [f"user{number}@example.test" for number in range(250)]
+    refused = {0: 550, 98: 450, 99: 551, 100: 552, 249: 554}
+    answers = {
+        f"RCPT TO:<{addresses[number]}>": f"{code}-no user\r\n{code} number {number}"
+        for number, code in refused.items()
+    }
+    async with running(keywords=keywords, answers=answers) as hop:
+        (delivery,) = await send(hop, outgoing(b"x\r\n", *addresses))
+    assert codes(delivery) == [refused.get(number, 250) for number in range(250)]
+    told = {number: reply.text for number, reply in enumerate(delivery.replies) if reply and not reply.ok}
+    assert told == {number: f"no user number {number}" for number in refused}
+    assert len(hop.taken[0].recipients) == 245
+
+
+async def test_hop_that_leaves_between_recipients() -> None:
+    """421 to one of many: nothing of the message is sent, and all are tried again (B7.06)."""
+    addresses = [f"user{number}@example.test" for number in range(250)]
+    answers = {f"RCPT TO:<{addresses[150]}>": "421 4.3.2 going down"}
+    async with running(answers=answers) as hop:
+        (delivery,) = await send(hop, outgoing(b"x\r\n", *addresses))
+    assert codes(delivery) == [None] * 250
+    assert str(delivery.error) == "421 4.3.2 going down during RCPT"
+    assert not delivery.message_begun
+    assert hop.taken == []
+
+
 async def test_an_address_cannot_bring_a_command() -> None:
     """Nothing is sent at all for an address with a line break."""
     async with running() as hop:
