@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailcordon.errors import ProtocolError
+from mailcordon.unpack.decoding.type_map import built_in_rules
 from mailcordon.unpack.decoding.wire import job_of_line, job_to_line, record_of_line, record_to_line
 from mailcordon.unpack.job import Job, Looked, Member, OpenedBy, PartFile, Problem, ProblemKind, Quota, Record
 
@@ -69,6 +70,13 @@ def test_what_is_no_record(line: bytes) -> None:
     """Whatever a decoder process says that was taken over."""
     with pytest.raises(ProtocolError):
         record_of_line(line, DIRECTORY)
+
+
+def test_all_short_types() -> None:
+    """B12.07: whatever the table says of a file gets through, `pgp.enc` for one."""
+    types = tuple(dict.fromkeys(short_type for rule in built_in_rules() for short_type in rule.types))
+    record = Looked("1.2", types, "data")
+    assert record_of_line(record_to_line(record).rstrip(b"\n"), DIRECTORY) == record
 
 
 def test_texts_are_one_line() -> None:

@@ -19,7 +19,7 @@ MAX_LINE = 256 * 1024
 
 _FILE_NAME = re.compile(r"p[0-9]{3,9}", re.ASCII)
 _LOCATION = re.compile(r"1(?:\.[0-9]{1,9})*", re.ASCII)
-_SHORT_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,39}", re.ASCII)
+_SHORT_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,39}", re.ASCII)
 _ATTRIBUTES = re.compile(r"[UCDSLB]*", re.ASCII)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MAX_TEXT = 4096
