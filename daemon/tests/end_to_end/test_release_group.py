@@ -21,6 +21,7 @@ from .releasing import ask, control_socket, mail_id_of, quarantined
 IS_ROOT = os.geteuid() == 0
 GROUP = grp.getgrnam("games") if IS_ROOT else grp.getgrgid(os.getegid())
 NOBODY = 65534
+MAILFROM = 'mailfrom_notify_recip = "release@example.test"'
 
 
 @pytest.fixture
@@ -121,6 +122,23 @@ def test_mail_goes_to_whom_it_was_for(door: Path, next_hop: NextHop, infected: s
         request = f"request=release\r\nmail_id={mail_id_of(infected)}\r\nmail_file={infected}\r\n{recipient}\r\n"
         assert ask(door, request.encode()).startswith("setreply=250 2.6.0 Ok")
     assert len(next_hop.messages()) == 2
+
+
+@pytest.mark.parametrize("may_only_release", [True, False])
+def test_who_gets_a_bounce(
+    daemon: Daemon, door: Path, next_hop: NextHop, infected: str, *, may_only_release: bool
+) -> None:
+    """B1.33: a bounce brings the mail along, so that it never goes to one who may not read."""
+    daemon.configure("46-release", f'release_format = "attach"\nlog_level = 3\n{MAILFROM}')
+    daemon.signal(signal.SIGHUP)
+    wait_until(lambda: "configuration reloaded" in daemon.log(), "reload")
+    request = f"request=release\r\nmail_id={mail_id_of(infected)}\r\nmail_file={infected}\r\n"
+    request += "requested_by=<eve@example.test>\r\n\r\n"
+    path = door if may_only_release else control_socket(daemon)
+    assert ask(path, request.encode()).startswith("setreply=250 2.6.0 Ok")
+    sender = "release@example.test" if may_only_release else "eve@example.test"
+    wait_until(lambda: f"from <{sender}> -> <bob@example.test>" in daemon.log(), "log entry")
+    assert len(next_hop.messages()) == 1
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="another account can be had by root only")

@@ -155,7 +155,9 @@ class Releaser:
             return await self._transact(mail, settings, request, sender, recipients, message, blind_copy=not is_report)
         replies = []
         # A message of our own is no news to the sender of the mail that it brings along.
-        own_sender = request.sender or request.requested_by or settings.mailfrom_notify_recip
+        # Nor is it brought to the one who asked, by a bounce, where he may not read it.
+        asked_by = None if settings.release_only else request.requested_by
+        own_sender = request.sender or asked_by or settings.mailfrom_notify_recip
         for number, recipient in enumerate(recipients, 1):
             message = await asyncio.to_thread(
                 release_message.composed,
