@@ -18,12 +18,15 @@ from mailcordon.mail.part import BROKEN
 from mailcordon.unpack.decoding.archive_decoder import ArchiveDecoder, CompressedFileDecoder
 from mailcordon.unpack.decoding.decoder import Decoded, Decoder
 from mailcordon.unpack.decoding.leftover import SLACK, has_leftover
+from mailcordon.unpack.decoding.registry import all_decoders
 from mailcordon.unpack.decoding.seven_zip import SevenZipDecoder
 from mailcordon.unpack.decoding.sink import Budget, Sink
 from mailcordon.unpack.job import ProblemKind, Quota
 from packers import NAME, PROGRAM, Workshop
 
 QUOTA = Quota(levels=14, files=20, octets=1 << 20, seconds=60)
+LHA_NEXT_HEADER = 24
+"""Where the first header of an lha archive has the size of the header that follows it."""
 TAR = ArchiveDecoder(frozenset({"tar"}), ("tar",))
 GZIP = CompressedFileDecoder(frozenset({"gz"}), "gzip")
 
@@ -59,6 +62,20 @@ def test_members_of_xar_end_where_they_end(tmp_path: Path) -> None:
     room = tmp_path / "room"
     room.mkdir()
     assert Opener(room).open(shop.path("x.xar")).contents == {NAME: shop.octets(), "second": b"second" * 100}
+
+
+def test_unar_passes_over_headers(tmp_path: Path) -> None:
+    """unar says nothing of a member whose header it does not understand: where it alone opens lha, some may be lost."""
+    shop = Workshop(tmp_path)
+    shop.path("second").write_bytes(b"second" * 100)
+    shop.run("jlha", "-aq", "x.lzh", NAME, "second")
+    octets = bytearray(shop.path("x.lzh").read_bytes())
+    octets[LHA_NEXT_HEADER] = 0
+    (unar,) = [one for one in all_decoders() if one.name == "unar" and "lha" in one.short_types]
+    result, sink = decode(unar, bytes(octets), tmp_path)
+    assert result is Decoded.KEEP
+    assert [member.name for member in sink.members] == ["second"]
+    assert [problem.kind for problem in sink.problems] == [ProblemKind.UNREADABLE]
 
 
 def test_holes_are_filled(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ _BY_SEVEN_ZIP = (
     *("zip", "7z", "rar", "cab", "lha", "tar", "cpio", "a", "deb", "rpm", "iso", "xar"),  # where libarchive fails
     *("gz", "bz2", "xz", "lzma", "zst", "Z"),
 )
-_BY_UNAR = frozenset({"arc", "zoo", "sit", "rar", "arj", "lha", "zip"})
+_BY_UNAR = frozenset({"arc", "zoo", "sit", "rar", "arj", "zip"})
 _UNKNOWN = frozenset({"F", "ace", "sis", "installshield"})
 _LIBRARIES = ("libarchive", "olefile", "tnefparse")
 
@@ -106,6 +106,7 @@ def all_decoders() -> Sequence[Decoder]:
         SevenZipDecoder(frozenset(_BY_SEVEN_ZIP)),
         SevenZipDecoder(frozenset({"exe"}), attached=True),
         UnarDecoder(_BY_UNAR),
+        UnarDecoder(frozenset({"lha"}), passes_over=True),
         UuencodeDecoder(),
         YencDecoder(),
         UnarDecoder(frozenset({"hqx"})),

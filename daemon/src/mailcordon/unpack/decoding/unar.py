@@ -11,6 +11,7 @@ from mailcordon.unpack.decoding.decoder import Decoded
 from mailcordon.unpack.decoding.extraction import extract
 from mailcordon.unpack.decoding.program import Program, find_program, scratch_directory
 from mailcordon.unpack.decoding.sink import Sink
+from mailcordon.unpack.job import ProblemKind
 
 _MAX_LISTING = 16 * 1024 * 1024
 _PASSWORD_COMPLAINT = "requires a password"  # noqa: S105 - what it says
@@ -21,6 +22,8 @@ class UnarDecoder:
     """Lists an archive with lsar, then lets unar extract everything into a directory of its own."""
 
     short_types: frozenset[str]
+    passes_over: bool = False
+    """Headers of this kind that it does not understand it leaves out without a word."""
     name: str = "unar"
 
     def find(self) -> str | None:
@@ -46,6 +49,9 @@ class UnarDecoder:
             raise CannotDecodeError("unar cannot open all of it")
         if not sink.members:
             raise CannotDecodeError("unar finds nothing in it")
+        if self.passes_over:
+            sink.problem(ProblemKind.UNREADABLE, "unar alone opens it, perhaps not all of it")
+            return Decoded.KEEP
         return Decoded.DONE
 
 
