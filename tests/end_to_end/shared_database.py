@@ -1,6 +1,7 @@
 """Gateways that share one PostgreSQL on a third host."""
 
 from dataclasses import dataclass
+from shlex import quote
 
 from testinfra.host import Host
 
@@ -27,16 +28,11 @@ class Shared:
     def sql(self, statement: str) -> str:
         """What the server's administrator is told."""
         return str(
-            self.server.check_output(f"cd / && runuser -u postgres -- psql -AtX mailcordon -c {quoted(statement)}")
+            self.server.check_output(f"cd / && runuser -u postgres -- psql -AtX mailcordon -c {quote(statement)}")
         )
 
     def refusal(self, statement: str) -> str:
         """What the server says to the filter's account; empty when it does what it was told."""
-        login = f"PGPASSWORD={quoted(PASSWORD)} psql -AtX -h 127.0.0.1 -U {ACCOUNT} mailcordon"
-        done = self.server.run(f"{login} -c {quoted(f'BEGIN; {statement}; ROLLBACK')}")
+        login = f"PGPASSWORD={quote(PASSWORD)} psql -AtX -h 127.0.0.1 -U {ACCOUNT} mailcordon"
+        done = self.server.run(f"{login} -c {quote(f'BEGIN; {statement}; ROLLBACK')}")
         return str(done.stderr).strip() if done.rc else ""
-
-
-def quoted(text: str) -> str:
-    """For a shell."""
-    return "'" + text.replace("'", "'\\''") + "'"

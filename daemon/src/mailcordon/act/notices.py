@@ -27,7 +27,7 @@ from mailcordon.mail.category import Category, Major
 from mailcordon.mail.envelope import Envelope, Recipient
 from mailcordon.mail.finding import Findings
 from mailcordon.mail.message import Mail
-from mailcordon.mail.verdict import Disposition, QuarantineCopy, Verdict
+from mailcordon.mail.verdict import Disposition, QuarantineCopy
 
 log = logging.getLogger(__name__)
 
@@ -113,9 +113,9 @@ class Notices:
         has_new_virus = self._has_new_virus(findings)
         for kind in (Kind.VIRUS_ADMIN, Kind.SPAM_ADMIN):
             told = tuple(
-                fate for fate in blocked if (_category(fate.verdict).major in _SPAM) is (kind is Kind.SPAM_ADMIN)
+                fate for fate in blocked if (fate.verdict.decisive.major in _SPAM) is (kind is Kind.SPAM_ADMIN)
             )
-            addresses = [_admin(fate.policy, _category(fate.verdict)) for fate in told]
+            addresses = [_admin(fate.policy, fate.verdict.decisive) for fate in told]
             if has_new_virus and kind is Kind.VIRUS_ADMIN:
                 addresses += [fate.policy.newvirus_admin for fate in told]
             to = tuple(dict.fromkeys(filter(None, addresses)))
@@ -147,7 +147,7 @@ class Notices:
             settings,
             findings.for_recipients(verdict.recipient.address for verdict in verdicts),
             [about_recipient(fate.verdict.recipient.address, "failed", fate.reply) for fate in shown],
-            category=max(map(_category, verdicts)),
+            category=max(verdict.decisive for verdict in verdicts),
             hdrfrom=notice.hdrfrom,
             copies=copies,
             now=now,
@@ -190,7 +190,7 @@ def _to_recipients(settings: Settings, blocked: Sequence[Fate]) -> Iterator[_Not
     warned = tuple(
         fate
         for fate in blocked
-        if value_at(fate.policy.warnrecip, _category(fate.verdict)) and (fate.verdict.is_local or settings.warn_offsite)
+        if value_at(fate.policy.warnrecip, fate.verdict.decisive) and (fate.verdict.is_local or settings.warn_offsite)
     )
     if warned:
         to = tuple(dict.fromkeys(fate.verdict.recipient.address for fate in warned))
@@ -199,7 +199,3 @@ def _to_recipients(settings: Settings, blocked: Sequence[Fate]) -> Iterator[_Not
 
 def _admin(policy: Policy, category: Category) -> str:
     return value_at(policy.admins, category) or ""
-
-
-def _category(verdict: Verdict) -> Category:
-    return verdict.blocking or verdict.main

@@ -19,7 +19,7 @@ from mailcordon.act.wording import Kind
 from mailcordon.config.notices import fakes_sender, sender_cutoff, sender_is_warned
 from mailcordon.config.settings import Settings
 from mailcordon.mail.bulk import is_bulk
-from mailcordon.mail.category import HARMFUL, Category, Major
+from mailcordon.mail.category import HARMFUL, Major
 from mailcordon.mail.envelope import Envelope, Recipient
 from mailcordon.mail.finding import Findings
 from mailcordon.mail.message import Mail
@@ -111,7 +111,7 @@ class Notifier:
     ) -> Handover:
         now = datetime.now().astimezone()
         failed = [fate for fate in fates if not fate.is_delivered]
-        category = max(_category(fate.verdict) for fate in failed or fates)
+        category = max(fate.verdict.decisive for fate in failed or fates)
         kind = _KINDS.get(category.major, Kind.DSN)
         statuses = [fate.status for fate in fates]
         context = about(
@@ -166,10 +166,6 @@ def _may_concern(settings: Settings, findings: Findings, fate: Fate) -> bool:
 def _is_warned(settings: Settings, findings: Findings, fate: Fate) -> bool:
     main = fate.verdict.main
     return main.major > Major.MTA and sender_is_warned(settings, main, sender_credible=findings.sender_credible)
-
-
-def _category(verdict: Verdict) -> Category:
-    return verdict.blocking or verdict.main
 
 
 def _common(mail: Mail, settings: Settings, findings: Findings) -> Case:

@@ -195,7 +195,7 @@ def _wishes(settings: Settings, verdicts: Sequence[Verdict]) -> Iterable[_Wish]:
 
 def _method(settings: Settings, verdict: Verdict) -> str:
     """The method for mail that was judged so."""
-    category = verdict.blocking or verdict.main
+    category = verdict.decisive
     method = quarantine_method(settings, category)
     if not method:
         raise QuarantineError(f"no quarantine method for {category.display_name} mail to {verdict.quarantine_to}")

@@ -28,7 +28,7 @@ _SOFT = " (soft_bounce)"
 
 def blocked(verdict: Verdict) -> Reply:
     """The reply for a recipient who does not get the mail (B5.09, B5.10)."""
-    category = verdict.blocking or verdict.main
+    category = verdict.decisive
     code, detail = (554, "6.3") if category == _BAD_HEADER_8BIT else _STATUS.get(category.major, (554, "7.0"))
     if verdict.destiny in (Destiny.DISCARD, Destiny.PASS):
         code = 250

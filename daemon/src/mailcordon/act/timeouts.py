@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from mailcordon.mail.message import Mail
 
@@ -39,8 +38,7 @@ class Deadline:
     @classmethod
     def of(cls, mail: Mail, child_timeout: float, timeouts: Timeouts) -> "Deadline":
         """`child_timeout` seconds after the message was received."""
-        spent = max(0.0, (datetime.now(UTC) - mail.received_at).total_seconds())
-        return cls(asyncio.get_running_loop().time() + child_timeout - spent, timeouts.least)
+        return cls(asyncio.get_running_loop().time() + child_timeout - mail.age, timeouts.least)
 
     def within(self, seconds: float) -> float:
         """`seconds`, or what remains of the message's time if that is less."""

@@ -4,11 +4,12 @@ than `os_fingerprint_timeout`, and none is refused without."""
 import asyncio
 import logging
 import time
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 
 from mailcordon.check.p0f_analyzer import ask_analyzer
 from mailcordon.check.p0f_socket import P0fSocket
 from mailcordon.config.fingerprint_method import FingerprintMethod
+from mailcordon.config.networks import host_address
 from mailcordon.config.settings import Settings
 from mailcordon.errors import ProtocolError
 from mailcordon.mail.message import Mail
@@ -85,10 +86,5 @@ class Fingerprints:
 
 def _known(text: str | None) -> IPv4Address | IPv6Address | None:
     """The client's address as p0f sees it; None if it stands for no host."""
-    try:
-        address = ip_address((text or "").partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return None if address.is_unspecified else address
+    address = host_address((text or "").partition("%")[0])
+    return None if address is None or address.is_unspecified else address

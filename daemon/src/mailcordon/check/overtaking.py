@@ -20,7 +20,6 @@ FIRST_TRIFLE = 0.3
 FIRST_ANSWER = 0.5
 LAST_TRIFLE = 0.8
 
-
 TRIFLE = b"Good morning."
 """Something at which no scanner finds anything."""
 ScanTrifle = Callable[[], Awaitable[None]]

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from mailcordon.check.base import ScannerState, VirusScanner, state_of
@@ -146,8 +145,7 @@ class VirusCheck:
 
     def _share(self, mail: Mail) -> float:
         """What a scanner may take of the time that remains for the message (B18.07); seconds."""
-        spent = (datetime.now(UTC) - mail.received_at).total_seconds()
-        return SCANNER_SHARE * max(self._message_seconds - spent, LEAST_REST * self._message_seconds)
+        return SCANNER_SHARE * max(self._message_seconds - mail.age, LEAST_REST * self._message_seconds)
 
     async def ready(self) -> Sequence[ScannerState]:
         """Whether each scanner of both tiers answers, and which are not there (features 7.02).

@@ -10,6 +10,7 @@ import click
 
 from mailcordon.check.base import ScannerState
 from mailcordon.check.registry import Checks
+from mailcordon.cli.account import DAEMON_ACCOUNT
 from mailcordon.cli.options import config_directories, refuse
 from mailcordon.config.load import ADMIN_DIRECTORY, Configuration, load
 from mailcordon.config.regimes import constant
@@ -34,7 +35,7 @@ EXIT_BAD = 1
     "--prerequisites", is_flag=True, help="Report whether account, directories, modules and configuration fit."
 )
 @click.option("--scanners", is_flag=True, help="Ask every scanner whether it answers.")
-@click.option("--user", metavar="NAME", default="mailcordon", show_default=True, help="Account for --prerequisites.")
+@click.option("--user", metavar="NAME", default=DAEMON_ACCOUNT, show_default=True, help="Account for --prerequisites.")
 @click.option("--own-config", is_flag=True, help="Take plugins that others than root could change: for trials only.")
 @click.option("--schema", is_flag=True, help="Print the JSON schema of a fragment, for editors.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

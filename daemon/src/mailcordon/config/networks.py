@@ -45,7 +45,7 @@ class NetworkHash:
 
     def find(self, address: str | None) -> bool | None:
         """The value of the most specific key."""
-        parsed = _parsed(address)
+        parsed = host_address(address)
         name = str(parsed) if parsed is not None else ""
         while name:
             if name in self.entries:
@@ -102,13 +102,14 @@ def _hash_key(key: str) -> str:
     octets = key.rstrip(".").split(".")
     if len(octets) < 4 and all(octet.isdecimal() and int(octet) < 256 for octet in octets):
         return ".".join(octets)
-    parsed = _parsed(key)
+    parsed = host_address(key)
     if parsed is None:
         raise ValueError(f"{key!r} is neither an address nor the leading octets of one")
     return str(parsed)
 
 
-def _parsed(address: str | None) -> IPv4Address | IPv6Address | None:
+def host_address(address: str | None) -> IPv4Address | IPv6Address | None:
+    """The address as a number, as IPv4 where it is IPv4 in IPv6; 0.0.0.0 for one that is not known, None for none."""
     try:
         parsed = ip_address(address.strip("[]") if address else _UNKNOWN)
     except ValueError:
@@ -118,7 +119,7 @@ def _parsed(address: str | None) -> IPv4Address | IPv6Address | None:
 
 
 def _number(address: str | None) -> int | None:
-    parsed = _parsed(address)
+    parsed = host_address(address)
     if parsed is None:
         return None
     return int(parsed) | (_IPV4_IN_IPV6 if parsed.version == 4 else 0)

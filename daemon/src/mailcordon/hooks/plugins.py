@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from mailcordon.config.policy import Policy
@@ -180,8 +179,7 @@ class HookedMail:
                 self._reports.append((plugin, wish))
 
     def _remaining(self) -> float:
-        spent = (datetime.now(UTC) - self.mail.received_at).total_seconds()
-        return max(0.0, self._time - max(0.0, spent))
+        return max(0.0, self._time - self.mail.age)
 
     def _report(self, wish: SendReport, verdicts: tuple[Verdict, ...], number: int) -> FeedbackReport:
         """Raises HookError when the report must not be sent."""

@@ -1,7 +1,7 @@
 """One message on its way through the rooms."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from mailcordon.mail.content import Content
 from mailcordon.mail.envelope import Envelope, Session
@@ -35,6 +35,11 @@ class Mail:
     def size(self) -> int:
         """Length of the message in octets."""
         return self.content.size
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was received."""
+        return max(0.0, (datetime.now(UTC) - self.received_at).total_seconds())
 
     @property
     def dkim_envsender_sig(self) -> bool:

@@ -1,5 +1,6 @@
 """What was decided about a message for one recipient, and what became of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
@@ -54,6 +55,11 @@ class Verdict:
     tag3_level: float | None = None
     kill_level: float | None = None
 
+    @property
+    def decisive(self) -> Category:
+        """The category that the mail is treated by: what blocks it, or else its highest one."""
+        return self.blocking or self.main
+
     def also_for(self, recipient: Recipient, deliver_to: str | None) -> "Verdict":
         """The same for another recipient."""
         verdict = object.__new__(Verdict)
@@ -98,6 +104,11 @@ class RecipientOutcome(NamedTuple):
     queued_as: str | None = None
     """Queue id that the next hop named in its reply."""
     dsn_sent: DsnSent = DsnSent.NONE
+
+
+def highest_category(recipients: Sequence[RecipientOutcome]) -> Category:
+    """The highest one that the mail is treated by for any of them."""
+    return max([item.verdict.decisive for item in recipients])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from mailcordon.mail.category import Category, Major
-from mailcordon.mail.verdict import RecipientOutcome
+from mailcordon.mail.category import Major
+from mailcordon.mail.verdict import RecipientOutcome, highest_category
 
 _KINDS = {Major.VIRUS: "virus", Major.SPAM: "spam", Major.SPAMMY: "spam", Major.BANNED: None}
 _HAM_LEVEL = 2.0
@@ -17,8 +17,3 @@ def kind_by_system(recipients: Sequence[RecipientOutcome]) -> str | None:
         return _KINDS[category.major]
     scores = [item.verdict.score for item in recipients if item.verdict.score is not None]
     return "ham" if max(scores, default=0.0) <= _HAM_LEVEL else None
-
-
-def highest_category(recipients: Sequence[RecipientOutcome]) -> Category:
-    """Of what blocks the message, or else is its category, for one of them."""
-    return max([item.verdict.blocking or item.verdict.main for item in recipients])

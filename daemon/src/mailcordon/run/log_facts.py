@@ -16,7 +16,7 @@ from mailcordon.mail.header import HeaderSection
 from mailcordon.mail.message import Mail
 from mailcordon.mail.score import points_text
 from mailcordon.mail.trace import origin_address
-from mailcordon.mail.verdict import Disposition, Outcome, RecipientOutcome
+from mailcordon.mail.verdict import Disposition, Outcome, RecipientOutcome, highest_category
 from mailcordon.pipeline import Inspection
 from mailcordon.unpack.parameters import display_name
 
@@ -64,19 +64,12 @@ class Facts:
     @property
     def category(self) -> Category:
         """What blocks the mail, else the highest one of it."""
-        if len(self.group) == 1:
-            return category_of(self.group[0])
-        return max(category_of(item) for item in self.group)
+        return highest_category(self.group)
 
     @property
     def originating(self) -> bool:
         """Whether it comes from our side."""
         return self.mail.session.originating
-
-
-def category_of(item: RecipientOutcome) -> Category:
-    """What blocks the mail for one recipient, else its highest category."""
-    return item.verdict.blocking or item.verdict.main
 
 
 def one_line(text: str) -> str:

@@ -8,9 +8,9 @@ from mailcordon.mail.category import Category, Major
 from mailcordon.mail.message import Mail
 from mailcordon.mail.os_fingerprint import system_name
 from mailcordon.mail.timing import Timing
-from mailcordon.mail.verdict import Disposition, Outcome, RecipientOutcome
+from mailcordon.mail.verdict import Disposition, Outcome, RecipientOutcome, highest_category
 from mailcordon.pipeline import Inspection
-from mailcordon.run.by_system import highest_category, kind_by_system
+from mailcordon.run.by_system import kind_by_system
 from mailcordon.run.counter_bases import INBOUND, INTERNAL, OPEN_RELAY, ORIGINATING, OUTBOUND
 from mailcordon.run.counter_file import CAPACITY, CounterFile
 

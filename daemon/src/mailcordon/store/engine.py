@@ -75,7 +75,7 @@ class Databases:
         seconds = self._timeout
         if source.is_sqlite:
             return {"timeout": seconds or _FOR_EVER, "check_same_thread": False}
-        if source.url.startswith("postgresql"):
+        if source.is_postgresql:
             arguments: dict[str, Any] = {"client_encoding": "utf8", "application_name": "mailcordon"}
             if seconds:
                 arguments |= {

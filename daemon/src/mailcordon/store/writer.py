@@ -34,7 +34,6 @@ LOOK_FOR_FILES = 10.0
 """Seconds between looks for records that wait in files: other workers leave them, too."""
 _REPLAYED_AT_A_TIME = 64
 
-
 MakeTransactions = Callable[[Shape], Transactions]
 
 
